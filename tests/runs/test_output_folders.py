@@ -1,21 +1,17 @@
 """What is deleted of old runs, and what is kept whatever comes."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.parameters.runs import PromotionOptions, RetentionOptions
+from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.runs.kept_outputs import KeptOutputs
-from tabular_lstm.runs.output_folders import HOLD_ROWS, delete_rows, prune
+from tabular_lstm.runs.output_folders import prune
 from tabular_lstm.serving.promotion_log import LogEntry
-from tests.helpers.commands import RETRAINING, ROLLBACK, here, logged, seed, succeeds
 from tests.helpers.logs import letters, promotion, rejection, run
 from tests.helpers.objects import Objects
-from tests.helpers.project import Project
-from tests.helpers.scorings import SCORING
 
 LOG = [promotion("a"), promotion("b", "a"), *(rejection(name, "b") for name in "cdef")]
 WRITTEN = ("candidate@network", "metrics", "decision", "promotions")
@@ -128,77 +124,3 @@ def test_in_object_storage_the_same_runs_go_whether_they_are_here_or_not(
     there = {name: letters([Path(key).parts[1] for key in objects.keys(name)]) for name in names}
     everything = dict.fromkeys(("decision.json", "theirs.json"), "abcdefgh")
     assert there == {"candidate.json": "abgh", "metrics.json": "abgh", **everything}
-
-
-# Retention ----------------------------------------------------------------------------------------
-
-OLD, AHEAD = "2024-01-01T00.00.00.000Z", "2136-01-01T00.00.00.000Z"
-
-
-def of_run(project: Project, version: str) -> set[str]:
-    """Name the outputs that have a version of this run."""
-    return {path.parent.name for path in (project.path / "data").glob(f"0*/*/{version}")}
-
-
-def test_rows_and_predictions_older_than_conf_says_are_deleted_and_nothing_else(
-    served: Project,
-) -> None:
-    succeeds(here(*SCORING))
-    outputs = [*(served.path / "data").glob("0*/*/20*")]
-    for path in outputs:  # as if each were of a run long ago, and of one whose clock was ahead
-        for version in (OLD, AHEAD):
-            shutil.copytree(path, path.with_name(version))
-    everything = {path.parent.name for path in outputs}
-    assert everything > {"train_rows.parquet", "predictions", "candidate.keras", "reference.json"}
-    assert of_run(served, OLD) == everything
-    hold_rows = {"candidate_predictions.csv", "baseline_predictions.json"}
-    hold_rows |= {"champion_predictions.csv", "quarantined_rows.csv"}
-    hold_rows |= {f"{side}_rows.parquet" for side in ("train", "test", "history")}
-    scored = {"predictions", "quarantined_rows_to_score.csv"}
-    scored |= {"scoring_summary.json", "scoring_drift.json"}
-
-    # A night with nothing new deletes them too; without the block none does.
-    unchanged = logged(*RETRAINING)
-    assert "Unchanged: " in unchanged
-    assert of_run(served, OLD) == everything
-    said = logged(*RETRAINING, "--params", "retention.rows=30 days")
-    assert "Deleted the rows of 1 old run, by retention.rows: 30 days" in said
-    assert of_run(served, OLD) == everything - hold_rows
-    logged(*SCORING, "--params", "retention.predictions=400 days")
-    assert of_run(served, OLD) == everything - hold_rows - scored
-    assert of_run(served, AHEAD) == everything
-    assert {path for path in outputs if not path.exists()} == set()
-
-
-@pytest.mark.long
-def test_the_way_back_is_open_when_all_rows_are_gone(served: Project) -> None:
-    succeeds(here(*RETRAINING, *seed(1)))
-    for output in HOLD_ROWS["rows"]:
-        for path in (served.path / "data").glob(f"0*/{output}.*"):
-            shutil.rmtree(path)
-    assert "Rolled back to the previous champion" in logged(*ROLLBACK)
-    succeeds(here(*SCORING))
-    succeeds(here(*RETRAINING, *seed(2)))
-
-
-def test_rows_in_object_storage_go_too(tmp_path: Path) -> None:
-    names = sorted({name for names in HOLD_ROWS.values() for name in names})
-    entry = {"type": "json.JSONDataset", "versioned": True}
-    catalog = DataCatalog.from_config(
-        {name: {**entry, "filepath": str(tmp_path / name)} for name in (*names, "candidate")}
-    )
-    kept = [*names, "candidate"]
-    objects = Objects((f"{name}/{run(each)}/{name}", b"") for name in kept for each in "ab")
-    (tmp_path / ".runs").mkdir()
-    outputs = KeptOutputs(objects, tmp_path)  # type: ignore[arg-type]
-    retention = RetentionOptions(rows="3 days", predictions="40 days")
-    left_at = {
-        "2026-11-27T02.15.00.000Z": names,
-        "2026-12-25T02.15.00.000Z": HOLD_ROWS["predictions"],
-        "2027-01-25T02.15.00.000Z": [],
-    }
-    for now, left in left_at.items():
-        delete_rows(catalog, retention, now, outputs)
-        there = [name for name in names if objects.keys(name)]
-        assert there == sorted(left)
-    assert len(objects.keys("candidate")) == 2

@@ -22,7 +22,6 @@ from tabular_lstm.parameters.runs import (
     OverviewOptions,
     PromotionOptions,
     ReportOptions,
-    RetentionOptions,
     RetrainingOptions,
     RollbackOptions,
     ScoringOptions,
@@ -33,7 +32,6 @@ from tabular_lstm.parameters.runs import (
 OF_RUNS: dict[str, type[Parameters]] = {
     "engine": EngineOptions,
     "retraining": RetrainingOptions,
-    "retention": RetentionOptions,
     "report": ReportOptions,
     "rollback": RollbackOptions,
     "scoring": ScoringOptions,

@@ -106,22 +106,6 @@ class RetrainingOptions(Parameters):
     exit_on_rejection: ExitCode = DONE
 
 
-# A day at least: younger outputs may be of a run that is at work.
-Age = Annotated[str, matching(r"[1-9]\d{0,4} days?", "'30 days' or the like")]
-
-
-class RetentionOptions(Parameters):
-    """How long single rows are kept, such as `30 days`. Default: as all outputs are.
-
-    Attributes:
-        rows: Rows of retrainings and monitorings, and predictions of evaluated rows.
-        predictions: Predictions of scorings, with all that a scoring writes.
-    """
-
-    rows: Age | None = None
-    predictions: Age | None = None
-
-
 class ReportOptions(Parameters):
     """The report's title: the data and their purpose. Default: none, the file's name is used."""
 

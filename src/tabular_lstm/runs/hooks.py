@@ -32,7 +32,7 @@ from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.lock import LockedError, claim_run_id, locked
 from tabular_lstm.runs.models import refuse_other_model, warn_of_rows_of_no_model
 from tabular_lstm.runs.notify import RunEnd, notify, read_credentials, read_options
-from tabular_lstm.runs.output_folders import delete_rows, delete_run, prune, renew_latest
+from tabular_lstm.runs.output_folders import delete_run, prune, renew_latest
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.decision import Champions
@@ -151,8 +151,6 @@ class RunHooks:
         self._open(run_params["run_id"])
         try:
             self._begin(pipeline, catalog, attempts.pipeline_of(run_params["pipeline_names"]))
-            if pipeline.all_outputs() & {"decision", "predictions@plan", "health"}:
-                delete_rows(catalog, self._parameters["retention"], self._run_id, self._kept)
             if guards.decides(pipeline):
                 self._prepare_to_decide(pipeline, catalog)
             elif self._kept:

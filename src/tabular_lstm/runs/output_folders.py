@@ -4,7 +4,6 @@ import logging
 import shutil
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from kedro.pipeline import Pipeline
@@ -12,10 +11,8 @@ from kedro.pipeline import Pipeline
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError, counted
 from tabular_lstm.files import replace
-from tabular_lstm.parameters.runs import PromotionOptions, RetentionOptions
-from tabular_lstm.runs.guards import VERSIONED
+from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.runs.kept_outputs import KeptOutputs
-from tabular_lstm.serving.manifest import MANIFEST
 from tabular_lstm.serving.promotion_log import LogEntry, by_age, far_apart, is_run_id, restorable
 
 # Latest -------------------------------------------------------------------------------------------
@@ -80,40 +77,9 @@ def prune(
         logger.info("Deleted the outputs of %s, decisions kept", counted(count, "old run"))
 
 
-# What holds single rows, by the parameter in `retention`. Nothing that serves, and nothing that a
-# rollback needs, is among these entries.
-HOLD_ROWS = {
-    "rows": (
-        *("quarantined_rows", "train_rows", "test_rows", "history_rows", "quarantined_labels"),
-        *("candidate_predictions", "baseline_predictions", "champion_predictions"),
-    ),
-    "predictions": ("predictions", *VERSIONED),
-}
-
-
-def delete_rows(
-    catalog: Any,
-    retention: RetentionOptions,
-    run_id: str,
-    kept_outputs: KeptOutputs | None = None,
-) -> None:
-    """Delete what holds rows and is older than conf says, in object storage too."""
-    for kind, names in HOLD_ROWS.items():
-        if age := getattr(retention, kind):
-            old = partial(_older, run_id, timedelta(days=int(age.split()[0])))
-            if count := _delete(catalog, names, old, kept_outputs):
-                kept = f"retention.{kind}: {age}"
-                logger.info("Deleted the rows of %s, by %s", counted(count, "old run"), kept)
-
-
 def delete_run(catalog: Any, pipeline: Pipeline, run_id: str) -> None:
     """Delete what a run has written here until now."""
     _delete(catalog, pipeline.all_outputs(), lambda runs: [run for run in runs if run == run_id])
-
-
-def _older(run_id: str, age: timedelta, runs: Iterable[str]) -> list[str]:
-    """Select the runs that began so long before a run; not those whose clock was ahead."""
-    return [run for run in runs if run < run_id and far_apart(run, run_id, age)]
 
 
 def _delete(
@@ -123,14 +89,11 @@ def _delete(
     kept_outputs: KeptOutputs | None = None,
 ) -> int:
     """Delete the versions of the runs that `old` selects; return how many runs these are."""
-    datasets = map(catalog.get, names)
-    folders = (folder_of_versions(each) or getattr(each, "folder", None) for each in datasets)
-    outputs = sorted({*filter(None, folders)})
+    outputs = sorted({*filter(None, (folder_of_versions(catalog.get(name)) for name in names))})
     versions = [version for folder in outputs for version in folder.glob("*/")]
     runs = old({version.name for version in versions if is_run_id(version.name)})
     for folder in [version for version in versions if version.name in runs]:
         try:
-            (folder / MANIFEST).unlink(missing_ok=True)  # nobody reads half a scoring
             shutil.rmtree(folder)
         except OSError as error:
             logger.warning("%s could not be deleted: %s", folder, error.strerror or error)
