@@ -6,7 +6,7 @@ import sys
 import traceback
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import yaml
@@ -31,9 +31,6 @@ from tabular_lstm.runs.hooks import HOOKS, OF_MANY, RunHooks
 from tabular_lstm.runs.lock import LockedError
 from tabular_lstm.runs.models import models_of, rows_of_no_model
 from tabular_lstm.runs.own_package import packages_of_pipelines
-
-if TYPE_CHECKING:
-    from tabular_lstm.runs.overview import ModelState
 
 USER_ERRORS = (
     DatasetError,
@@ -343,7 +340,7 @@ def overview(env: str | None, as_json: bool) -> None:
 
 def _show_overview(
     project: Path, env: str | None, outcomes: dict[str, str] | None = None
-) -> "list[ModelState]":
+) -> list[Any]:
     """Print how all models are, with the outcomes of runs if there were some; write the page."""
     from tabular_lstm.runs import overview as page  # noqa: PLC0415
 

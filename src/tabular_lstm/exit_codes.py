@@ -41,8 +41,8 @@ NEED_A_PERSON = SEVERITIES[: SEVERITIES.index("waiting")]
 def worst_code(ends: Collection[tuple[Severity, int]]) -> int:
     """Return the exit code of several runs, each with its severity and exit code.
 
-    It is the code of the most severe run whose code is not 0. A run that was locked counts only if
-    all were.
+    It is the code of the most severe run whose code is not 0; that of a model that waits counts as
+    0. A run that was locked counts only if all were.
 
     Examples:
         >>> worst_code([("locked", 75), ("alarm", 4), ("untrusted data", 66), ("done", 0)])
@@ -51,7 +51,7 @@ def worst_code(ends: Collection[tuple[Severity, int]]) -> int:
         (0, 75)
     """
     not_locked = [end for end in ends if end[0] != "locked"]
-    codes = [(SEVERITIES.index(severity), -code) for severity, code in not_locked if code]
+    codes = [(SEVERITIES.index(s), -code) for s, code in not_locked if code and s != "waiting"]
     if codes:
         return -min(codes)[1]
     return DONE if not_locked else TRY_LATER

@@ -9,13 +9,16 @@ that began, did not end, and holds no lock.
 import contextlib
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from socket import gethostname
 from typing import Literal
 
 from kedro.io.core import generate_timestamp
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 
+from tabular_lstm import __version__
 from tabular_lstm.errors import DataError, NoChampionError, NotEnoughRowsError
 from tabular_lstm.exit_codes import FAILED, Severity
 from tabular_lstm.files import not_written, opened, replace
@@ -28,6 +31,7 @@ from tabular_lstm.serving.promotion_log import (
     RunId,
     Versions,
     by_age,
+    far_apart,
     promoted,
     read_log,
 )
@@ -45,7 +49,7 @@ class Attempt(Stored):
 
     Attributes:
         pipeline: One of `TRACED`; "" for a run of others, which leaves no file.
-        version: The version of this package.
+        version: The version of this package, and `host` the machine.
         outcome: The event of the run's end; or `measured`, a monitoring without an alarm; `locked`;
             `waiting`; `done`, a run of another pipeline. None until the run ends.
         severity, exit_code: See `exit_codes`. None until the run ends.
@@ -58,7 +62,8 @@ class Attempt(Stored):
 
     run_id: RunId
     pipeline: str
-    version: str
+    version: str = __version__
+    host: str = Field(default_factory=gethostname)
     outcome: Event | Literal["measured", "locked", "waiting", "done"] | None = None
     severity: Severity | None = None
     exit_code: int | None = None
@@ -149,7 +154,7 @@ def read_attempts(outputs: Path, pipeline: str) -> list[Attempt]:
         attempt if attempt.outcome else attempt.model_copy(update=KILLED)
         for attempt in found
         if attempt.outcome != "locked"
-        and (attempt.outcome or not _is_at_work(versions.path(attempt.run_id)))
+        and (attempt.outcome or not _is_at_work(versions.path(attempt.run_id), attempt))
     ]
 
 
@@ -159,8 +164,11 @@ def pull(outputs: Path, pipeline: str, kept: KeptOutputs) -> None:
     kept.renew(versions.folder, lambda path: versions.read(path).outcome is not None)
 
 
-def _is_at_work(path: Path) -> bool:
-    """Return whether a run on this machine, or on its shared disk, holds an attempt's lock."""
+def _is_at_work(path: Path, attempt: Attempt) -> bool:
+    """Return whether a run holds the lock of its attempt; of another machine, whether it may.
+
+    Object storage has no locks: a run of the last day may still be at work there.
+    """
     try:
         with opened(path) as descriptor:
             lock_file(descriptor, shared=True)
@@ -168,4 +176,5 @@ def _is_at_work(path: Path) -> bool:
         return True
     except OSError:
         pass
-    return False
+    is_of_today = not far_apart(attempt.run_id, generate_timestamp(), timedelta(days=1))
+    return is_of_today and attempt.host != gethostname()

@@ -15,7 +15,6 @@ from typing import Any
 from kedro.framework.startup import bootstrap_project
 from kedro.io.core import generate_timestamp
 
-from tabular_lstm import __version__
 from tabular_lstm.errors import LISTED, counted
 from tabular_lstm.exit_codes import FAILED, NEED_A_PERSON
 from tabular_lstm.parameters.runs import EVENTS
@@ -32,7 +31,7 @@ def failed(message: str, exit_code: int = FAILED) -> Attempt:
     """Return the attempt of a run that did not begin, or whose process ended."""
     end: dict[str, Any] = {"outcome": "failed", "severity": "failed", "exit_code": exit_code}
     run_id = generate_timestamp()
-    return Attempt(run_id=run_id, pipeline="", version=__version__, message=message, **end)
+    return Attempt(run_id=run_id, pipeline="", message=message, **end)
 
 
 def run_each(
@@ -100,13 +99,13 @@ def errors_of(ends: Mapping[str, Attempt]) -> list[str]:
         message = re.sub(RUN_ID, "…", message)
         if end.severity == "failed":
             models.setdefault(message, []).append(name)
-    lines = []
-    for message, names in models.items():
-        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-        who = f"{len(names)} models, {', '.join(names[:LISTED])}{more}: {message}"
-        one = f"{names[0]}: {ends[names[0]].message.removeprefix('Error: ')}"
-        lines.append(f"Error: {who if names[1:] else one}")
-    return lines
+    return [
+        f"Error: {len(names)} models, {', '.join(names[:LISTED])}{', …' if names[LISTED:] else ''}: "
+        f"{message}"
+        if names[1:]
+        else f"Error: {names[0]}: {ends[names[0]].message.removeprefix('Error: ')}"
+        for message, names in models.items()
+    ]
 
 
 def notify_of_all(ends: Mapping[str, Attempt], env: str | None, project: Path) -> None:

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from kedro.framework.context import KedroContext
@@ -180,7 +180,7 @@ class RunHooks:
         """Log the start, and give the nodes the run id, the engine and the provenance."""
         if self._kept:
             self._run_id = self._kept.claim(self._run_id)
-        self.attempt = Attempt(run_id=self._run_id, pipeline=name, version=__version__)
+        self.attempt = Attempt(run_id=self._run_id, pipeline=name)
         if name:
             at_work = attempts.at_work(self._outputs, self.attempt, self._kept)
             self._until_end.enter_context(at_work)
@@ -342,13 +342,9 @@ class RunHooks:
         self._close("scored", message, alarm, rows=manifest.rows, manifest=document)
 
     def _close_monitoring(self, health: Health) -> None:
-        rows, sentence = health.serving.labelled_rows, printable(health.sentence())
-        if health.alarm:
-            self._close("alarm", sentence, health.closing_line(), rows=rows)
-        else:
-            end = {"severity": "done", "exit_code": DONE, "message": sentence, "rows": rows}
-            self._end_attempt(outcome="measured", **end)
-            logger.info(sentence)
+        alarm = health.closing_line() if health.alarm else None
+        end = printable(health.sentence()), alarm
+        self._close("alarm" if alarm else "measured", *end, rows=health.serving.labelled_rows)
 
     def _file_of(self, catalog: Any, name: str) -> Path | None:
         """Return the file of this run's version of an entry; None without versions."""
@@ -386,7 +382,7 @@ class RunHooks:
 
     def _close(
         self,
-        event: Event,
+        event: Event | Literal["measured"],
         message: str,
         alarm: str | None,
         exit_code: int = DONE,
@@ -396,7 +392,8 @@ class RunHooks:
     ) -> None:
         """Notify, and log an alarm, then the end; an alarm's exit code gives way to `exit_code`."""
         alarm_line = printable(f"ALARM: {alarm}") if alarm else ""
-        self.notify(event, f"{message} {alarm_line}".rstrip(), alarm=bool(alarm), **document)
+        if event != "measured":
+            self.notify(event, f"{message} {alarm_line}".rstrip(), alarm=bool(alarm), **document)
         if alarm:
             logger.warning(alarm_line)
             exit_code = exit_code or self._parameters["monitoring"].exit_on_alarm
@@ -412,15 +409,15 @@ class RunHooks:
         if self.attempt is None:
             name = attempts.pipeline_of(pipelines) if self._is_traced else ""
             run_id = self._run_id or generate_timestamp()
-            self.attempt = Attempt(run_id=run_id, pipeline=name, version=__version__)
+            self.attempt = Attempt(run_id=run_id, pipeline=name)
             self._kept = None  # it may be what failed
-        end: dict[str, Any] = {"outcome": "failed", "severity": "failed", "exit_code": FAILED}
+        outcome, code = "failed", FAILED
         if isinstance(fault, LockedError):
-            end = {"outcome": "locked", "severity": "locked", "exit_code": TRY_LATER}
+            outcome, code = "locked", TRY_LATER
         elif why := attempts.why_waiting(self._outputs, fault, self._kept):
-            end |= {"outcome": "waiting", "severity": "waiting", "message": why}
-            end |= {"exit_code": DONE} if _of_many() else {}
-        self._end_attempt(**{"message": message, "alarm": alarm, **end})
+            outcome, code, message = "waiting", DONE if _of_many() else FAILED, why
+        end = {"outcome": outcome, "severity": outcome, "exit_code": code}
+        self._end_attempt(**end, message=message, alarm=alarm)
 
     def _end_attempt(self, **end: Any) -> None:
         """Record how the run ended; that this cannot be written is only a warning."""

@@ -180,10 +180,8 @@ def _stale(
     gaps = [later - earlier for earlier, later in pairwise(finished[-LAST:])]
     if len(finished) < FEWEST:
         return []
-    limit = max(2 * sorted(gaps)[len(gaps) // 2], DAY)
-    if options.stale_after is not None:
-        limit = delay_of(options.stale_after) * DAY
-    age = began(now) - finished[-1]
+    usual, after = max(2 * sorted(gaps)[len(gaps) // 2], DAY), options.stale_after
+    limit, age = delay_of(after) * DAY if after else usual, began(now) - finished[-1]
     times = _age(age / HOUR), _age(limit / HOUR)
     why = "{}: none finished for {}, expected one within {}".format(pipeline, *times)
     return [_fault("stale", why)] if age > limit else []
