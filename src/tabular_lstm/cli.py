@@ -334,8 +334,8 @@ def overview(env: str | None, as_json: bool) -> None:
         click.echo(json.dumps([state.model_dump(mode="json") for state in states], indent=2))
     else:
         states = _show_overview(project, env)
-    code = worst_code([(state.needs, state.exit_code) for state in states])
-    click.get_current_context().exit(code)
+    ends = [(state.needs, state.exit_code) for state in states]
+    click.get_current_context().exit(worst_code(ends))
 
 
 def _show_overview(

@@ -15,16 +15,13 @@ from typing import Any
 from kedro.framework.startup import bootstrap_project
 from kedro.io.core import generate_timestamp
 
-from tabular_lstm.errors import LISTED, counted
+from tabular_lstm.errors import counted, first_ten
 from tabular_lstm.exit_codes import FAILED, NEED_A_PERSON
 from tabular_lstm.parameters.runs import EVENTS
 from tabular_lstm.runs.attempts import Attempt
 from tabular_lstm.runs.models import loader_of
 from tabular_lstm.runs.notify import RunEnd, notify, read_options
 from tabular_lstm.serving.promotion_log import RUN_ID
-
-RunModel = Callable[[str], Attempt]
-KILLED = "Error: the process of this run ended: killed, or out of memory. Use fewer --jobs."
 
 
 def failed(message: str, exit_code: int = FAILED) -> Attempt:
@@ -35,7 +32,7 @@ def failed(message: str, exit_code: int = FAILED) -> Attempt:
 
 
 def run_each(
-    run_model: RunModel, names: Sequence[str], jobs: int, project: Path
+    run_model: Callable[[str], Attempt], names: Sequence[str], jobs: int, project: Path
 ) -> Iterator[tuple[str, Attempt]]:
     """Run models, and give each with its attempt as soon as it ends.
 
@@ -58,7 +55,7 @@ def run_each(
 
 
 def _run_apart(
-    run_model: RunModel, names: Sequence[str], jobs: int, project: Path
+    run_model: Callable[[str], Attempt], names: Sequence[str], jobs: int, project: Path
 ) -> Iterator[tuple[str, Attempt]]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, bootstrap_project, (project,)) as pool:
@@ -68,7 +65,7 @@ def _run_apart(
                 try:
                     attempt, output = run.result()
                 except BrokenProcessPool:
-                    attempt, output = failed(KILLED), ""
+                    attempt, output = failed("Error: its process was killed; use fewer --jobs."), ""
                 print(output, end="", flush=True)  # noqa: T201  what the run printed
                 yield runs[run], attempt
         except KeyboardInterrupt:
@@ -78,7 +75,7 @@ def _run_apart(
             raise
 
 
-def _with_output(run_model: RunModel, name: str) -> tuple[Attempt, str]:
+def _with_output(run_model: Callable[[str], Attempt], name: str) -> tuple[Attempt, str]:
     """Run a model in this process, and return what it printed, too."""
     with tempfile.TemporaryFile() as output:
         for descriptor in (1, 2):
@@ -100,8 +97,7 @@ def errors_of(ends: Mapping[str, Attempt]) -> list[str]:
         if end.severity == "failed":
             models.setdefault(message, []).append(name)
     return [
-        f"Error: {len(names)} models, {', '.join(names[:LISTED])}{', …' if names[LISTED:] else ''}: "
-        f"{message}"
+        f"Error: {len(names)} models, {first_ten(names)}: {message}"
         if names[1:]
         else f"Error: {names[0]}: {ends[names[0]].message.removeprefix('Error: ')}"
         for message, names in models.items()
@@ -117,7 +113,7 @@ def notify_of_all(ends: Mapping[str, Attempt], env: str | None, project: Path) -
     needing = [
         f"{name} ({end.severity})" for name, end in ends.items() if end.severity in NEED_A_PERSON
     ]
-    listed = f": {', '.join(needing[:LISTED])}" if needing else ""
+    listed = f": {first_ten(needing)}" if needing else ""
     told = [event for event in reversed(EVENTS) if event in events & {*options.events}]
     for event in told[:1]:
         end = RunEnd(

@@ -30,7 +30,7 @@ from tabular_lstm.runs import attempts, guards
 from tabular_lstm.runs.attempts import Attempt
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.lock import LockedError, claim_run_id, locked
-from tabular_lstm.runs.models import refuse_other_model, warn_of_rows_of_no_model
+from tabular_lstm.runs.models import refuse_other_model
 from tabular_lstm.runs.notify import RunEnd, notify, read_credentials, read_options
 from tabular_lstm.runs.output_folders import delete_run, prune, renew_latest
 from tabular_lstm.runs.provenance import provenance
@@ -187,7 +187,6 @@ class RunHooks:
         catalog.save("run_id", self._run_id)
         env, outputs = self._env or "base", output_folder(self._env)
         logger.info(STARTS, __version__, self._run_id, env, outputs)
-        warn_of_rows_of_no_model(self._loader, catalog, pipeline)
         engine = contextlib.closing(Engine(self._parameters["engine"]))
         catalog.save("engine", self._until_end.enter_context(engine))
         if "provenance" in pipeline.inputs():
@@ -315,10 +314,9 @@ class RunHooks:
         if self._parameters["mlflow"].tracking_uri is not None:
             self._mirror(catalog)
         code = decision.exit_code(self._parameters["retraining"])
-        end = decision.alarm, code, decision.severity
         rows = decision.judgement.data.rows if decision.judgement else None
-        document = decision.model_dump(mode="json")
-        self._close(decision.action, message, *end, rows=rows, decision=document)
+        end = decision.alarm, code, decision.severity, rows
+        self._close(decision.action, message, *end, decision=decision.model_dump(mode="json"))
 
     def _mirror(self, catalog: Any) -> None:
         from tabular_lstm.runs import tracking  # noqa: PLC0415
@@ -335,11 +333,10 @@ class RunHooks:
 
     def _close_scoring(self, catalog: Any) -> None:
         folder = guards.folder_of(catalog) / self._run_id
-        summary = catalog.load("scoring_summary").sentence()
-        message = printable(f"{summary} Predictions: {folder}")
+        said = f"{catalog.load('scoring_summary').sentence()} Predictions: {folder}"
         manifest = read_manifest(folder)
         alarm, document = catalog.load("scoring_drift").alarm, manifest.model_dump(mode="json")
-        self._close("scored", message, alarm, rows=manifest.rows, manifest=document)
+        self._close("scored", printable(said), alarm, rows=manifest.rows, manifest=document)
 
     def _close_monitoring(self, health: Health) -> None:
         alarm = health.closing_line() if health.alarm else None
@@ -377,8 +374,8 @@ class RunHooks:
             raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
 
     def _close_unchanged(self, error: guards.NothingNewError) -> None:
-        end = error.alarm, error.exit_code, error.severity
-        self._close("unchanged", printable(f"Unchanged: {error}"), *end)
+        message = printable(f"Unchanged: {error}")
+        self._close("unchanged", message, error.alarm, error.exit_code, error.severity)
 
     def _close(
         self,

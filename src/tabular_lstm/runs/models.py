@@ -119,25 +119,6 @@ def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline) -> None
         )
 
 
-def warn_of_rows_of_no_model(loader: Any, catalog: Any, pipeline: Pipeline) -> None:
-    """Warn of rows whose value in `where` is that of no model: no run reads such rows.
-
-    A process that has counted the rows does not warn, so `run-models` warns once for all models.
-
-    Args:
-        loader: The config loader of a run of one model.
-        catalog: The catalog of the run.
-        pipeline: What it runs.
-    """
-    for name in sorted(pipeline.inputs() & TABLES if "model" in loader.runtime_params else ()):
-        known = len(_counted)
-        told = _count(loader, catalog, name)
-        if told and len(_counted) > known:
-            logger.warning(
-                "%s. No run reads these rows: correct the cells, or add the model to models.", told
-            )
-
-
 def rows_of_no_model(project: Path, env: str | None) -> list[str]:
     """Say which rows of an environment's raw rows and rows to score are of no model.
 
@@ -159,20 +140,13 @@ def rows_of_no_model(project: Path, env: str | None) -> list[str]:
     return [*filter(None, told)]
 
 
-# What was counted in this process, by what was read: each model's run would count the same rows.
-_counted: dict[tuple[str, ...], str] = {}
-
-
 def _count(loader: Any, catalog: Any, name: str) -> str:
     """Say which rows of an entry are of no model; "" if none is, or if all models read them."""
     if not loader["catalog"].get(name, {}).get("where") or not catalog.exists(name):
         return ""
-    rows, models = catalog.get(name).load(), values_of_models(loader["parameters"])
-    read = str(loader.conf_source), str(loader.env), name, str(models), rows.files.sha256()
-    if read not in _counted:
-        entries = [conf_of(loader, "catalog", model)[name] for model in models]
-        _counted[read] = _sentence(rows, [entry.get("where") or {} for entry in entries])
-    return _counted[read]
+    models = values_of_models(loader["parameters"])
+    entries = [conf_of(loader, "catalog", model)[name] for model in models]
+    return _sentence(catalog.get(name).load(), [entry.get("where") or {} for entry in entries])
 
 
 def _sentence(rows: Table, wheres: Sequence[dict[str, Any]]) -> str:

@@ -33,7 +33,6 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # A model is stale by its last six finished attempts of a pipeline, if it has at least three.
 # Rollbacks follow no schedule.
 FEWEST, LAST, SCHEDULED = 3, 6, ("retraining", "scoring", "monitoring")
-PAGES = ("report", "monitoring_page")  # outputs of which a copy of the newest has a fixed name
 
 
 class ModelState(Frozen):
@@ -96,8 +95,11 @@ def read_states(project: Path, env: str | None, models: Sequence[str]) -> list[M
                 pull(outputs, pipeline, kept)
         options = OverviewOptions.model_validate(blocks["overview"])
         state = _read_state(outputs, run_command(place), options)
-        pages = {name: f"{output_folder(place)}/08_reporting/{LATEST[name]}" for name in PAGES}
-        links = {name: page for name, page in pages.items() if (project / page).exists()}
+        links = {
+            name: page
+            for name in ("report", "monitoring_page")
+            if (project / (page := f"{output_folder(place)}/08_reporting/{LATEST[name]}")).exists()
+        }
         states.append(ModelState(model=model or env or "base", **state, links=links))
     return sorted(states, key=lambda state: (SEVERITIES.index(state.needs), state.since or ""))
 
@@ -239,8 +241,13 @@ def write_overview(
     """Write the page beside the models' folders, and return its path."""
     path = project / output_folder(env) / "overview.html"
     made = began(generate_timestamp()).strftime("%Y-%m-%d %H:%M UTC")
-    content = {"states": states, "env": env or "base", "made": made, "notes": notes}
-    content["folder"] = f"{output_folder(env)}/"  # the page is there
-    page = template("runs", "overview.html.jinja").render(pipelines=SCHEDULED, **content)
+    page = template("runs", "overview.html.jinja").render(
+        states=states,
+        env=env or "base",
+        made=made,
+        notes=notes,
+        pipelines=SCHEDULED,
+        folder=f"{output_folder(env)}/",
+    )
     replace(path, page.encode())
     return path
