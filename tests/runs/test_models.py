@@ -189,6 +189,7 @@ def test_conf_may_look_up_a_value_by_the_name_of_the_model(project: Project) -> 
     entry = {**ENTRY, "filepath": "data/01_raw/stores.csv", "where": where}
     catalog = {"_names": {"at": "at", "be": "belgium"}, "raw_rows": entry}
     (project.path / "conf/stores/catalog.yml").write_text(json.dumps(catalog))
+    write_parameters(project, ["at", "be"])
     (told,) = rows_of_no_model(project.path, "stores")
     assert told.endswith("stores.csv: rows of no model: fi 8")
 
