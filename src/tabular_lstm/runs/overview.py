@@ -170,8 +170,8 @@ def _last_fault(
         return []
     alike = [attempt.severity == last.severity for attempt in reversed(attempts)]
     first = attempts[-([*alike, False].index(False))]
-    alarm = f" ALARM: {last.alarm}" if last.alarm else ""
-    why = f"{pipeline}: {last.message.removeprefix('Error: ')}{alarm}"
+    alarm = f"ALARM: {last.alarm}. " if last.alarm else ""
+    why = f"{pipeline}: {alarm}{last.message.removeprefix('Error: ')}"
     return [_fault(last.severity or "failed", why, first.run_id, last.exit_code or DONE)]
 
 
