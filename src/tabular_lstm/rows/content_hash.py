@@ -48,7 +48,8 @@ def sha256_of(*frames: pd.DataFrame, besides: int) -> str:
     totals = [Total() for _ in frames]
     for frame, total in zip(frames, totals, strict=True):
         for part in row_slices(len(frame)):  # so that no copy of all rows is made
-            total.add(pa.Table.from_pandas(frame.iloc[part], preserve_index=False))
+            unnamed = frame.iloc[part].reset_index(drop=True)  # see `Batch.names`
+            total.add(pa.Table.from_pandas(unnamed, preserve_index=False))
     content = repr([besides, *(total.sha256() for total in totals)])
     return sha256(content.encode()).hexdigest()
 

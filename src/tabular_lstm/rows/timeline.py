@@ -229,12 +229,13 @@ def histories(
     return Histories(table[order], *bounds, *rows, layout.steps, len(layout.labels))
 
 
-def pasts_of(
-    labelled_rows: pd.DataFrame, other_rows: pd.DataFrame, history: History
-) -> pd.DataFrame:
-    """Give the other rows that are earlier than a labelled row of their customer."""
-    newest = labelled_rows.groupby(history.of)[history.order].max()
-    return other_rows[other_rows[history.order] < other_rows[history.of].map(newest)]
+def pasts_of(sides: list[pd.DataFrame], other_rows: pd.DataFrame, history: History) -> pd.DataFrame:
+    """Give the other rows that are earlier than a labelled row, of a side, of their customer."""
+    labelled = pd.concat([side[[history.of, history.order]] for side in sides], ignore_index=True)
+    newest = other_rows[history.of].map(labelled.groupby(history.of)[history.order].max())
+    if other_rows.empty:  # then its times have any type
+        return other_rows
+    return other_rows[other_rows[history.order].to_numpy() < newest.to_numpy()]
 
 
 def last_rows(

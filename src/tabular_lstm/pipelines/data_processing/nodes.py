@@ -172,7 +172,7 @@ def _hash_of_counted_rows(
     """Hash what a training and a judgement are made of, see `DataSummary.rows_sha256`."""
     past, quarantined = rows.history[:0], rows.source.quarantined_rows
     if columns.history is not None:  # then rows without a label are read too
-        past = pasts_of(pd.concat([train, test]), rows.history, columns.history)
+        past = pasts_of([train, test], rows.history, columns.history)
         labels = rows.quarantined.iloc[:, 2:][columns.label]  # `reason` may be a column of the file
         quarantined = int((~are_unlabelled(labels, columns)).sum())
     return content_hash.sha256_of(train, test, past, besides=quarantined)
