@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import traceback
 from functools import partial
@@ -49,8 +50,8 @@ class Refused(click.ClickException):
 
     def __init__(self, fault: BaseException) -> None:
         super().__init__(message_of(fault))
-        code = TRY_LATER if isinstance(fault, LockedError) else FAILED
-        self.exit_code = code  # type: ignore[misc]  # click has one for each class
+        # click has one for each class
+        self.exit_code = TRY_LATER if isinstance(fault, LockedError) else FAILED  # type: ignore[misc]
         self.fault = fault
 
 
@@ -268,12 +269,13 @@ def run_models(
     project = _project()
     if not (known := models_of(project, env)):
         raise DataError(f"Conf has no list models. For one model: {run_command(env)}")
-    if models is None and "rollback" in pipelines.split(","):
+    if models is None and "rollback" in re.split("[ ,]+", pipelines):
         raise DataError(
             "--pipelines rollback: expected --models, those to roll back, such as "
             f"--models {known[0]}."
         )
-    names = [name.strip() for name in models.split(",")] if models else known
+    # An empty text, such as of a shell's empty variable, does not mean all models.
+    names = known if models is None else [*dict.fromkeys(map(str.strip, models.split(",")))]
     if unknown := [name for name in names if name not in known]:
         raise DataError(f"Model {unknown_name(unknown[0], known)}.")
     arguments = ["--pipelines", pipelines, *(["--env", env] if env else [])]
@@ -282,7 +284,7 @@ def run_models(
     ends, is_interrupted = dict[str, Attempt](), False
     run_model = partial(_run_model, arguments=arguments)
     try:
-        for name, end in every_model.run_each(run_model, [*dict.fromkeys(names)], jobs, project):
+        for name, end in every_model.run_each(run_model, names, jobs, project):
             ends[name] = end
             if end.severity == "failed":
                 logger.error("Model %s failed; the errors are at the end of this log", name)
@@ -290,8 +292,8 @@ def run_models(
         is_interrupted = True
     for error in every_model.errors_of(ends):
         click.echo(error, err=True)
-    _show_overview(project, env, {name: str(end.outcome) for name, end in ends.items()})
     every_model.notify_of_all(ends, env, project)
+    _show_overview(project, env, {name: str(end.outcome) for name, end in ends.items()})
     if is_interrupted:
         left = f"{len(names) - len(ends)} of {counted(len(names), 'model')} did not end"
         click.echo(f"Error: interrupted; {left}. Run the same command again.", err=True)
@@ -301,7 +303,7 @@ def run_models(
 
 def _run_model(name: str, arguments: list[str]) -> Attempt:
     """Run `kedro run` for one model; return how it ended."""
-    attempt, hooks = every_model.failed(""), None
+    attempt, hooks = every_model.failed("Error: the run did not begin; see its log."), None
     try:
         with run.make_context("run", [*arguments, "--params", f"model={name}"]) as context:
             context.meta[OF_MANY] = True
@@ -313,9 +315,8 @@ def _run_model(name: str, arguments: list[str]) -> Attempt:
         pass
     except click.ClickException as error:
         attempt = every_model.failed(f"Error: {error.format_message()}", error.exit_code)
-    except Exception as error:
+    except Exception:
         logger.exception("Model %s", name)
-        attempt = every_model.failed(f"{type(error).__name__}: {message_of(error)}")
     if keras := sys.modules.get("keras"):
         keras.backend.clear_session()  # else each network stays in memory
     return (hooks and hooks.attempt) or attempt

@@ -31,6 +31,19 @@ def not_written(error: OSError, path: Path | str) -> DataError:
     return DataError(f"{error.filename or path}: {why}. {remedy}, and run the command again.")
 
 
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an error of the system into a clear one.
+
+    Raises:
+        DataError: See `not_written`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise not_written(error, path) from error
+
+
 def replace(path: Path, content: bytes) -> None:
     """Replace a file: readers of the path find the old or the new content, never a mixture.
 

@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import new_file, not_written, settle_folder, sha256
+from tabular_lstm.files import new_file, not_written, settle_folder, sha256, writing
 from tabular_lstm.rows.raw_rows import WHOLE
 from tabular_lstm.serving.manifest import (
     MANIFEST,
@@ -125,11 +125,9 @@ class ScoringPlanDataset(AbstractDataset[ScoringPlan, None]):
             DataError: See `ScoringPlan`; or a file cannot be written. The folder is removed.
         """
         folder = self._folder / data.scorer.run_id
-        try:
+        with writing(folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             folder.mkdir()  # only this run's
-        except OSError as error:
-            raise not_written(error, folder) from error
         quarantine = self._quarantine / data.scorer.run_id / self._quarantine.name
         try:
             counts, parts = _write(data, folder, quarantine)

@@ -8,7 +8,7 @@ that began, did not end, and holds no lock.
 
 import contextlib
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from pydantic import Field, NonNegativeInt
 from tabular_lstm import __version__
 from tabular_lstm.errors import DataError, NoChampionError, NotEnoughRowsError
 from tabular_lstm.exit_codes import FAILED, Severity
-from tabular_lstm.files import not_written, opened, replace
+from tabular_lstm.files import opened, replace, writing
 from tabular_lstm.frozen import Stored, from_json
 from tabular_lstm.parameters.runs import Event
 from tabular_lstm.runs.kept_outputs import KeptOutputs
@@ -36,6 +36,7 @@ from tabular_lstm.serving.promotion_log import (
     read_log,
 )
 
+ENDS = {"promotions", "predictions@plan", "health"}  # of which each whole run makes one
 TRACED = ("retraining", "scoring", "monitoring", "rollback")  # the pipelines
 KILLED = {
     **{"outcome": "failed", "severity": "failed", "exit_code": FAILED},
@@ -75,8 +76,7 @@ class Attempt(Stored):
 
 def attempts_of(outputs: Path, pipeline: str) -> Versions[Attempt]:
     """Return the attempts of a pipeline by run id, in the folder of an environment's outputs."""
-    name = f"{pipeline}_attempt.json"
-    return Versions(outputs / "08_reporting" / name, partial(from_json, Attempt))
+    return Versions(outputs / f"08_reporting/{pipeline}_attempt.json", partial(from_json, Attempt))
 
 
 @contextlib.contextmanager
@@ -109,24 +109,28 @@ def save(outputs: Path, attempt: Attempt, kept: KeptOutputs | None) -> None:
         DataError: The file cannot be written.
     """
     path = attempts_of(outputs, attempt.pipeline).path(attempt.run_id)
-    try:
+    with writing(path):
         replace(path, attempt.model_dump_json(indent=2).encode() + b"\n")
-    except OSError as error:
-        raise not_written(error, path) from error
     if kept:
         kept.put(path)
 
 
-def pipeline_of(names: Sequence[str] | None) -> str:
-    """Return the one of `TRACED` among the names of pipelines; "" if there is none."""
-    return next((name for name in names or [] if name in TRACED), "")
+def pipeline_of(names: Sequence[str] | None, outputs: Collection[str] = ENDS) -> str:
+    """Return the one of `TRACED` among the names of pipelines; "" for none, and for a part of it.
+
+    `outputs` are what the run makes; by default they are not known.
+    """
+    known = () if ENDS.isdisjoint(outputs) else TRACED
+    return next((name for name in names or [] if name in known), "")
 
 
-def why_waiting(outputs: Path, fault: BaseException, kept: KeptOutputs | None) -> str | None:
+def why_waiting(
+    outputs: Path, pipeline: str, fault: BaseException, kept: KeptOutputs | None
+) -> str | None:
     """Say why a run failed if its model waits for its first champion; None if it does not.
 
-    A retraining has too few labelled rows, or rows of one class; a scoring comes after such a
-    retraining, or after one whose candidate was rejected.
+    A retraining has too few labelled rows, or rows of one class; a scoring or a monitoring comes
+    after such a retraining, or after one whose candidate was rejected.
     """
     with contextlib.suppress(DataError):
         if isinstance(fault, NotEnoughRowsError):
@@ -136,7 +140,8 @@ def why_waiting(outputs: Path, fault: BaseException, kept: KeptOutputs | None) -
                 pull(outputs, "retraining", kept)
             for last in read_attempts(outputs, "retraining")[-1:]:
                 if last.severity in {"waiting", "done"}:
-                    return f"Not scored: no champion yet. {last.message}"
+                    done = "scored" if pipeline == "scoring" else "measured"
+                    return f"Not {done}: no champion yet. {last.message}"
     return None
 
 
@@ -160,8 +165,10 @@ def read_attempts(outputs: Path, pipeline: str) -> list[Attempt]:
 
 def pull(outputs: Path, pipeline: str, kept: KeptOutputs) -> None:
     """Copy the attempts of a pipeline here from object storage, unless they ended and are here."""
-    versions = attempts_of(outputs, pipeline)
-    kept.renew(versions.folder, lambda path: versions.read(path).outcome is not None)
+    kept.renew(
+        attempts_of(outputs, pipeline).folder,
+        lambda path: b'"outcome": null' not in path.read_bytes(),
+    )
 
 
 def _is_at_work(path: Path, attempt: Attempt) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from kedro.framework.startup import bootstrap_project
@@ -22,6 +23,11 @@ from tabular_lstm.runs.attempts import Attempt
 from tabular_lstm.runs.models import loader_of
 from tabular_lstm.runs.notify import RunEnd, notify, read_options
 from tabular_lstm.serving.promotion_log import RUN_ID
+
+KILLED = (
+    "Error: a process was killed, or out of memory, so this run ended or did not begin. Run it "
+    "again, with fewer --jobs."
+)
 
 
 def failed(message: str, exit_code: int = FAILED) -> Attempt:
@@ -57,15 +63,16 @@ def run_each(
 def _run_apart(
     run_model: Callable[[str], Attempt], names: Sequence[str], jobs: int, project: Path
 ) -> Iterator[tuple[str, Attempt]]:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, bootstrap_project, (project,)) as pool:
+    with ProcessPoolExecutor(
+        jobs, multiprocessing.get_context("spawn"), _begin_process, (project,)
+    ) as pool:
         runs = {pool.submit(_with_output, run_model, name): name for name in names}
         try:
             for run in as_completed(runs):
                 try:
                     attempt, output = run.result()
                 except BrokenProcessPool:
-                    attempt, output = failed("Error: its process was killed; use fewer --jobs."), ""
+                    attempt, output = failed(KILLED), ""
                 print(output, end="", flush=True)  # noqa: T201  what the run printed
                 yield runs[run], attempt
         except KeyboardInterrupt:
@@ -73,6 +80,17 @@ def _run_apart(
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
+
+
+def _begin_process(project: Path) -> None:
+    """Prepare a process for runs; it ends with the command, even if that is killed."""
+    Thread(target=_end_after, args=[multiprocessing.parent_process()], daemon=True).start()
+    bootstrap_project(project)
+
+
+def _end_after(parent: Any) -> None:
+    parent.join()
+    os._exit(FAILED)
 
 
 def _with_output(run_model: Callable[[str], Attempt], name: str) -> tuple[Attempt, str]:
@@ -116,11 +134,14 @@ def notify_of_all(ends: Mapping[str, Attempt], env: str | None, project: Path) -
     listed = f": {first_ten(needing)}" if needing else ""
     told = [event for event in reversed(EVENTS) if event in events & {*options.events}]
     for event in told[:1]:
-        end = RunEnd(
-            event=event,
-            environment=env or "base",
-            run_id=None,
-            message=f"{len(needing)} of {counted(len(ends), 'model')} need a person{listed}",
-            outcomes=[{"model": name, **end.model_dump(mode="json")} for name, end in ends.items()],
+        notify(
+            RunEnd(
+                event=event,
+                environment=env or "base",
+                run_id=None,
+                message=f"{len(needing)} of {counted(len(ends), 'model')} need a person{listed}",
+                outcomes=[{"model": n, **end.model_dump(mode="json")} for n, end in ends.items()],
+            ),
+            options,
+            project,
         )
-        notify(end, options, project)

@@ -19,7 +19,7 @@ from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.datasets.rows_to_score import without_secrets
 from tabular_lstm.errors import DataError, counted, no_column, unknown_name
 from tabular_lstm.exit_codes import DONE, FAILED, Severity
-from tabular_lstm.files import not_written, opened
+from tabular_lstm.files import opened, writing
 from tabular_lstm.frozen import Parameters, from_json
 from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.monitoring.drift import Drift
@@ -445,10 +445,8 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
         DataError: The folder of predictions cannot be made.
     """
     folder = folder_of(catalog)
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise not_written(error, folder) from error
     with opened(folder) as descriptor:
         try:
             lock_file(descriptor)

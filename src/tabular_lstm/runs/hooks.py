@@ -23,7 +23,7 @@ from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command, with_model
 from tabular_lstm.errors import DataError, printable
 from tabular_lstm.exit_codes import DONE, FAILED, TRY_LATER, Severity
-from tabular_lstm.files import FULL, not_written
+from tabular_lstm.files import FULL, not_written, writing
 from tabular_lstm.monitoring.health import Health
 from tabular_lstm.parameters.runs import Event
 from tabular_lstm.runs import attempts, guards
@@ -88,14 +88,14 @@ class RunLog(logging.Handler):
 # Hooks --------------------------------------------------------------------------------------------
 
 STARTS = "tabular-lstm %s: run %s of environment %s, to %s/"
+NOTHING_DECIDED = "This run decided nothing. To decide: %s --pipelines retraining"
 # Keys of click's `meta`: the hooks of a command's run, which know how it ended; and that the run is
 # one of `run-models`, which notifies once, and for which a model that waits has not failed.
 HOOKS, OF_MANY = "tabular_lstm.hooks", "tabular_lstm.of_many"
 
 
 def _of_many() -> bool:
-    command = click.get_current_context(silent=True)
-    return command is not None and OF_MANY in command.meta
+    return OF_MANY in getattr(click.get_current_context(silent=True), "meta", {})
 
 
 def _saved_by(pipeline: Pipeline) -> set[str]:
@@ -150,7 +150,8 @@ class RunHooks:
             refuse_without_tensorflow("Training")
         self._open(run_params["run_id"])
         try:
-            self._begin(pipeline, catalog, attempts.pipeline_of(run_params["pipeline_names"]))
+            names = run_params["pipeline_names"]
+            self._begin(pipeline, catalog, attempts.pipeline_of(names, pipeline.all_outputs()))
             if guards.decides(pipeline):
                 self._prepare_to_decide(pipeline, catalog)
             elif self._kept:
@@ -206,7 +207,7 @@ class RunHooks:
 
     def _prepare_to_decide(self, pipeline: Pipeline, catalog: Any) -> None:
         """Take the lock; check the log, and of a retraining whether anything is new."""
-        try:
+        with writing(self._outputs):
             lock = locked(self._outputs / "retraining.lock", self._run_id)
             self._until_end.enter_context(lock)
             if self._kept:
@@ -218,8 +219,6 @@ class RunHooks:
                 self._refuse_older_log(champions)
             if guards.retrains(pipeline):
                 self._prepare_to_retrain(catalog, champions, start_over)
-        except OSError as error:
-            raise not_written(error, self._outputs) from error
 
     def _prepare_to_retrain(self, catalog: Any, champions: Champions, start_over: bool) -> None:
         """Refuse what could not be judged, and rows and conf that were judged before."""
@@ -293,8 +292,7 @@ class RunHooks:
                 self._log.repeat_warnings(verdict, "")
             if "report" in pipeline.outputs():  # no decision is made of it
                 logger.info("Report: %s", self._file_of(catalog, "report"))
-                retraining = f"{run_command(self._env)} --pipelines retraining"
-                logger.info("This run decided nothing. To decide: %s", retraining)
+                logger.info(NOTHING_DECIDED, run_command(self._env))
             if guards.scores(pipeline):
                 self._close_scoring(catalog)
             if "health" in outputs:
@@ -374,8 +372,8 @@ class RunHooks:
             raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
 
     def _close_unchanged(self, error: guards.NothingNewError) -> None:
-        message = printable(f"Unchanged: {error}")
-        self._close("unchanged", message, error.alarm, error.exit_code, error.severity)
+        end = error.alarm, error.exit_code, error.severity
+        self._close("unchanged", printable(f"Unchanged: {error}"), *end)
 
     def _close(
         self,
@@ -411,16 +409,16 @@ class RunHooks:
         outcome, code = "failed", FAILED
         if isinstance(fault, LockedError):
             outcome, code = "locked", TRY_LATER
-        elif why := attempts.why_waiting(self._outputs, fault, self._kept):
+        elif why := attempts.why_waiting(self._outputs, self.attempt.pipeline, fault, self._kept):
             outcome, code, message = "waiting", DONE if _of_many() else FAILED, why
         end = {"outcome": outcome, "severity": outcome, "exit_code": code}
         self._end_attempt(**end, message=message, alarm=alarm)
 
     def _end_attempt(self, **end: Any) -> None:
         """Record how the run ended; that this cannot be written is only a warning."""
-        seconds = round(time.monotonic() - self._began, 1)
         assert self.attempt is not None  # noqa: S101  it has begun
-        self.attempt = self.attempt.model_copy(update={"seconds": seconds, **end})
+        end["seconds"] = round(time.monotonic() - self._began, 1)
+        self.attempt = self.attempt.model_copy(update=end)
         if self.attempt.pipeline:
             try:
                 attempts.save(self._outputs, self.attempt, self._kept)
@@ -438,14 +436,17 @@ class RunHooks:
         if _of_many():
             return
         options = read_options(self._loader)
-        end = RunEnd(
-            event="alarm" if alarm and "alarm" in options.events else event,
-            environment=self._env or "base",
-            run_id=self._run_id or None,
-            message=message,
-            **document,
+        notify(
+            RunEnd(
+                event="alarm" if alarm and "alarm" in options.events else event,
+                environment=self._env or "base",
+                run_id=self._run_id or None,
+                message=message,
+                **document,
+            ),
+            options,
+            self._context.project_path,
         )
-        notify(end, options, self._context.project_path)
 
     def end(self) -> None:
         """Release the locks, and end the workers."""

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import not_written, opened, replace
+from tabular_lstm.files import opened, replace, writing
 from tabular_lstm.parameters.runs import StorageOptions
 from tabular_lstm.runs.lock import LockedError, claim_run_id, lock_file
 from tabular_lstm.runs.notify import read_credentials
@@ -289,12 +289,9 @@ class KeptOutputs:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Wait for another run that is copying to the same folder."""
-        with opened(self._outputs / CLAIMS) as descriptor:
-            try:
-                lock_file(descriptor, wait=True)
-                yield
-            except OSError as error:
-                raise not_written(error, self._outputs) from error
+        with writing(self._outputs), opened(self._outputs / CLAIMS) as descriptor:
+            lock_file(descriptor, wait=True)
+            yield
 
 
 def _log_key(number: int) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.files import not_written, opened
+from tabular_lstm.files import opened, writing
 from tabular_lstm.serving.promotion_log import far_apart, is_run_id, next_run_id
 
 KEPT_CLAIMS = timedelta(days=1)
@@ -31,7 +31,7 @@ def locked(path: Path, run_id: str) -> Iterator[None]:
         DataError: The file cannot be opened or written.
     """
     with contextlib.ExitStack() as held:
-        try:
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             folder = held.enter_context(opened(path.parent))
             with contextlib.suppress(OSError):  # some shared disks have no locks on folders
@@ -42,8 +42,6 @@ def locked(path: Path, run_id: str) -> Iterator[None]:
             holder = f"run {run_id}, process {os.getpid()} on {os.uname().nodename}, since {since}"
             os.ftruncate(file, 0)
             os.write(file, holder.encode())
-        except OSError as error:
-            raise not_written(error, path) from error
         held.callback(os.ftruncate, file, 0)
         yield
 
@@ -93,7 +91,7 @@ def claim_run_id(folder: Path, run_id: str) -> str:
     Raises:
         DataError: The folder cannot be written.
     """
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         while True:
             try:
@@ -104,6 +102,4 @@ def claim_run_id(folder: Path, run_id: str) -> str:
         for claimed in filter(is_run_id, os.listdir(folder)):
             if far_apart(claimed, run_id, KEPT_CLAIMS):
                 (folder / claimed).unlink(missing_ok=True)
-    except OSError as error:
-        raise not_written(error, folder) from error
     return run_id

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from tabular_lstm.datasets.kedro_private import requested_pipelines
 from tabular_lstm.datasets.tables import LABELS, TABLES
 from tabular_lstm.environments import NAME, run_command
-from tabular_lstm.errors import LISTED, DataError, shown, unknown_name
+from tabular_lstm.errors import DataError, first_ten, shown, unknown_name
 from tabular_lstm.rows.number_format import without_fraction
 from tabular_lstm.rows.raw_rows import Table
 
@@ -160,10 +160,9 @@ def _sentence(rows: Table, wheres: Sequence[dict[str, Any]]) -> str:
     for batch in replace(rows, where=where).batches({*rows.columns} - {*columns}):
         found = zip(*(rows.values(batch, column) for column in columns), strict=True)
         counts.update(value for value in found if value not in known)
-    words = [(shown(" ".join(value)), count) for value, count in counts.most_common(LISTED)]
-    listed = ", ".join(f"{w} {n}" if w.isidentifier() else f"'{w}' {n}" for w, n in words)
-    more = f", … ({counts.total()} in all)" if len(counts) > LISTED else ""
-    return f"{rows.file}: rows of no model: {listed}{more}" if counts else ""
+    words = [(shown(" ".join(value)), count) for value, count in counts.most_common()]
+    listed = first_ten([f"{w} {n}" if w.isidentifier() else f"'{w}' {n}" for w, n in words])
+    return f"{rows.file}: rows of no model: {listed}" if counts else ""
 
 
 def conf_of(loader: Any, kind: str, model: str) -> dict[str, Any]:

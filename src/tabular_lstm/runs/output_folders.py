@@ -72,8 +72,7 @@ def prune(
         stay = {*aged[-promotion.keep_candidates :], *restorable(log, promotion.keep_champions)}
         return [run for run in aged if run not in stay and far_apart(run, run_id, AT_LEAST)]
 
-    names = pipeline.all_outputs() - {"decision"}
-    if count := _delete(catalog, names, old, kept_outputs):
+    if count := _delete(catalog, pipeline.all_outputs() - {"decision"}, old, kept_outputs):
         logger.info("Deleted the outputs of %s, decisions kept", counted(count, "old run"))
 
 

@@ -14,7 +14,7 @@ from tabular_lstm.datasets.champion_datasets import ChampionsDataset
 from tabular_lstm.environments import output_folder, run_command, with_model
 from tabular_lstm.errors import DataError, printable
 from tabular_lstm.exit_codes import DONE, FAILED, NEED_A_PERSON, SEVERITIES, Severity
-from tabular_lstm.files import replace
+from tabular_lstm.files import replace, writing
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.drawing import template
 from tabular_lstm.judging.model_metrics import metric_text
@@ -139,10 +139,11 @@ def _read_state(outputs: Path, command: str, options: OverviewOptions) -> dict[s
             continue
         finished = [began(a.run_id) for a in attempts if a.severity != "failed"]
         last.update((pipeline, attempt) for attempt in attempts[-1:])
-        hours = [round((began(now) - time) / HOUR, 1) for time in finished[-1:]]
-        state["hours"] |= dict(zip([pipeline], hours, strict=False))
-        faults += _last_fault(pipeline, attempts, champions, now)
-        faults += _stale(pipeline, finished, now, options) if pipeline in SCHEDULED else []
+        if finished:
+            state["hours"][pipeline] = round((began(now) - finished[-1]) / HOUR, 1)
+        if pipeline in SCHEDULED:  # whoever rolls back reads the refusal, and no later one ends it
+            faults += _last_fault(pipeline, attempts, champions, now)
+            faults += _stale(pipeline, finished, now, options)
         news += _news(pipeline, attempts, now)
     if not (last or champions.log or faults[1:]):
         faults.append(_fault("never run", "there was no run yet", exit_code=DONE))
@@ -202,8 +203,8 @@ def _news(pipeline: str, attempts: Sequence[Attempt], now: str) -> list[str]:
 
 
 def _ending(attempt: Attempt) -> str:
-    is_done = attempt.severity == "done"
-    return str(attempt.outcome if is_done else attempt.severity).replace("_", " ")
+    ending = attempt.outcome if attempt.severity == "done" else attempt.severity
+    return str(ending).replace("_", " ")
 
 
 def _age(hours: float) -> str:
@@ -238,16 +239,20 @@ def states_table(states: Sequence[ModelState], outcomes: Mapping[str, str] | Non
 def write_overview(
     states: Sequence[ModelState], project: Path, env: str | None, notes: Sequence[str] = ()
 ) -> Path:
-    """Write the page beside the models' folders, and return its path."""
+    """Write the page beside the models' folders, and return its path.
+
+    Raises:
+        DataError: The page cannot be written.
+    """
     path = project / output_folder(env) / "overview.html"
-    made = began(generate_timestamp()).strftime("%Y-%m-%d %H:%M UTC")
     page = template("runs", "overview.html.jinja").render(
         states=states,
         env=env or "base",
-        made=made,
+        made=began(generate_timestamp()).strftime("%Y-%m-%d %H:%M UTC"),
         notes=notes,
         pipelines=SCHEDULED,
         folder=f"{output_folder(env)}/",
     )
-    replace(path, page.encode())
+    with writing(path):
+        replace(path, page.encode())
     return path

@@ -72,8 +72,9 @@ class Provenance(Frozen):
 
     def of_decision(self) -> dict[str, Any]:
         """Return the fields that every decision records."""
-        names = {"run_id", "time", "user", "host", "environment", "parameters", "packages"}
-        return self.model_dump(include={*names, "git_commit"})
+        return self.model_dump(
+            exclude={"outputs", "run_command", "code_sha256", "parameters_sha256"}
+        )
 
     def way_back_to(self, run: str) -> str:
         """Say how a champion that was rolled back from may serve again."""
@@ -82,8 +83,12 @@ class Provenance(Frozen):
 
     def inputs(self, data_sha256: str, rows_sha256: str | None = None) -> Inputs:
         """Return what a candidate is made from, including its data and the rows that count."""
-        made_from = {"parameters": self.parameters_sha256, "code": self.code_sha256}
-        return Inputs(data=data_sha256, rows=rows_sha256, **made_from)
+        return Inputs(
+            data=data_sha256,
+            rows=rows_sha256,
+            parameters=self.parameters_sha256,
+            code=self.code_sha256,
+        )
 
 
 class Looks(Frozen):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from tabular_lstm.engine import Workers
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import not_written
+from tabular_lstm.files import writing
 from tabular_lstm.progress import Progress, progress_bar
 from tabular_lstm.rows.raw_rows import Batch
 from tabular_lstm.rows.scoring_validation import CheckedRows
@@ -135,17 +135,14 @@ class ScoringPlan:
         """
         scored = scored_parts(self.scorer, self.rows.read(folder), self.workers)
         progress: Progress | None = None
-        with contextlib.ExitStack() as stack:
-            try:
-                # Closed here, because threads cannot work any more when the process ends.
-                for part in stack.enter_context(contextlib.closing(scored)):
-                    progress = progress or stack.enter_context(
-                        progress_bar("Scored", part.expected, " rows")
-                    )
-                    yield part
-                    progress.update(part.counts.rows.total())
-            except OSError as error:
-                raise not_written(error, folder) from error
+        with writing(folder), contextlib.ExitStack() as stack:
+            # Closed here, because threads cannot work any more when the process ends.
+            for part in stack.enter_context(contextlib.closing(scored)):
+                progress = progress or stack.enter_context(
+                    progress_bar("Scored", part.expected, " rows")
+                )
+                yield part
+                progress.update(part.counts.rows.total())
 
     def refuse(self, counts: ScoringCounts) -> None:
         """Refuse to finish a scoring whose rows are not what conf expects.

@@ -5,7 +5,7 @@ import logging
 
 import pandas as pd
 
-from tabular_lstm.errors import DataError, shown
+from tabular_lstm.errors import DataError, NoChampionError, shown
 from tabular_lstm.judging.model_metrics import label_counts
 from tabular_lstm.monitoring.health import (
     ChampionHealth,
@@ -86,11 +86,11 @@ def examine(
     """Compare promised and real performance, and say what to do.
 
     Raises:
-        DataError: There is no champion yet.
+        NoChampionError: There is no champion yet.
     """
     serves = champion_of(champions.log)
     if serves is None:
-        raise DataError(
+        raise NoChampionError(
             f"There is no champion yet. {finished_scorings.run_command} --pipelines retraining "
             "trains one."
         )
