@@ -201,10 +201,7 @@ def killed_in_the_middle(nights: Nights) -> None:
     nights.kill_at("be")
     assert here("overview", "--env", "stores").returncode == 1
     states = nights.overview(code=1)
-    assert (
-        states["be"]["why"]
-        == "retraining: It began and did not end: it was killed, or its machine stopped."
-    )
+    assert states["be"]["why"].startswith("retraining: It began and did not end: it was killed, ")
     nights.run(code=0)
     assert not lines(nights.told)  # nobody is told of what is unchanged
     states = nights.overview(code=0)

@@ -15,11 +15,14 @@ from kedro.framework.session import KedroSession
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.exit_codes import TRY_LATER
+from tabular_lstm.runs.every_model import errors_of, failed
 from tabular_lstm.runs.models import rows_of_no_model
 from tabular_lstm.serving.champion import load_champion
 from tests.helpers.commands import UNTRUSTED, here, logged, message_of, succeeds
 from tests.helpers.documents import run_blocks
+from tests.helpers.notifications import lines, to
 from tests.helpers.pages import Parsed
+from tests.helpers.processes import group_of, started
 from tests.helpers.project import QUICK, Project
 
 ENTRY = {
@@ -374,6 +377,45 @@ def test_an_interrupted_command_ends_with_the_table(project: Project, jobs: str)
     assert re.search(r"^ *- +ch +failed ", printed, re.MULTILINE)
     assert re.search(r"^ *promoted +(at|be) ", printed, re.MULTILINE)
     assert re.search(r"^Error: interrupted; [12] of 3 models did not end", errors, re.MULTILINE)
+
+
+@pytest.mark.long
+def test_processes_end_with_a_command_that_is_killed(project: Project) -> None:
+    stores(project, ["at", "be"])
+    command = ("run-models", "--env", "stores", "--jobs", "2")
+    ends = time.monotonic() + 200
+    with started(project, *command, stdout=-3, stderr=-3, start_new_session=True) as process:
+        begun = project.path / "data/stores"
+        while not [*begun.glob("*/08_reporting/*/*/*.json")] and time.monotonic() < ends:
+            time.sleep(0.02)
+        assert len(group_of(process.pid)) > 2
+        process.kill()
+    while group_of(process.pid) and time.monotonic() < ends:
+        time.sleep(0.02)
+    assert not group_of(process.pid)
+
+
+def test_an_error_of_all_models_is_said_once() -> None:
+    ends = {name: failed(f"Error: s3://outputs/{name}: not reached.") for name in ("at", "be")}
+    assert errors_of(ends) == ["Error: 2 models, at, be: s3://outputs/…: not reached."]
+
+
+def test_some_models_are_none_if_their_text_is_empty(project: Project) -> None:
+    stores(project, ["at", "be"])
+    said = message_of(here("run-models", "--env", "stores", "--models", ""))
+    assert said == "Model '' is unknown; known: at, be."
+    rollback = ("run-models", "--env", "stores", "--pipelines", " rollback")
+    assert "expected --models" in message_of(here(*rollback))
+
+
+def test_a_notice_does_not_wait_for_the_page(project: Project) -> None:
+    stores(project, ["at", "be"])
+    told = project.path / "told.json"
+    write_parameters(project, ["at", "be"], notify=to(told))
+    (project.path / "data/01_raw/stores.csv").unlink()
+    (project.path / "data/stores/overview.html").mkdir(parents=True)
+    assert "overview.html: Is a directory" in here("run-models", "--env", "stores").stderr
+    assert [notice["event"] for notice in lines(told)] == ["failed"]
 
 
 @pytest.mark.long

@@ -6,12 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tabular_lstm.serving.promotion_log import FORMAT, began
 from tests.helpers.browser import measured, needs_browser
 from tests.helpers.champions import champion_path
-from tests.helpers.commands import ALARM, RETRAINING, here, message_of, succeeds
+from tests.helpers.commands import ALARM, RETRAINING, ROLLBACK, here, message_of, seed, succeeds
 from tests.helpers.pages import Parsed
 from tests.helpers.project import Project
 
@@ -68,8 +69,14 @@ def test_what_a_run_would_refuse_is_damaged(served: Project) -> None:
         assert state["needs"] == "damaged"
         assert str(path) in state["why"]
         path.write_bytes(before)
-    # An attempt of a clock that was ahead is not the last one.
     (attempt,) = attempts(served)
+    before = attempt.read_bytes()
+    attempt.write_bytes(b"")
+    state = overseen(code=1)
+    assert state["needs"] == "damaged"
+    assert state["why"].startswith(f"{attempt}: expected a Attempt as JSON; ")
+    attempt.write_bytes(before)
+    # An attempt of a clock that was ahead is not the last one.
     copied(attempt, AHEAD, severity="alarm", exit_code=ALARM, alarm="rows moved")
     assert overseen()["needs"] == "done"
 
@@ -85,7 +92,8 @@ def test_a_run_is_at_work_killed_or_missing(served: Project) -> None:
         assert overseen()["needs"] == "done"
     killed = overseen(code=1)
     assert killed["why"] == (
-        "retraining: It began and did not end: it was killed, or its machine stopped."
+        "retraining: It began and did not end: it was killed, its machine stopped, or a notebook's "
+        "run failed."
     )
     # Three finished runs, a day apart, the last one three days ago.
     at_work.unlink()
@@ -115,6 +123,34 @@ def test_a_run_with_faulty_conf_has_failed(served: Project) -> None:
     state = overseen(code=1)
     assert state["needs"] == "failed"
     assert "did you mean 'epochs'" in state["why"]
+
+
+@pytest.mark.long
+def test_what_ends_no_retraining_does_not_count_as_one(served: Project) -> None:
+    """A part of a retraining, and a rollback with nothing to restore, which no later one ends."""
+    succeeds(here("run", "--pipelines", "retraining", "--tags", "training", *seed(2)))
+    assert len(attempts(served)) == 1
+    assert "no champion before" in message_of(here(*ROLLBACK))
+    state = overseen()
+    assert (state["needs"], state["new"]) == ("done", ["retraining promoted", "rollback failed"])
+
+
+def test_a_model_that_waits_needs_nobody(quick: Project) -> None:
+    rows = pd.read_csv(quick.raw)
+    rows[rows.columns[-1]] = rows[rows.columns[-1]].iloc[0]
+    rows.to_csv(quick.raw, index=False)
+    assert "too few rows to split" in message_of(here(*RETRAINING))
+    assert "no champion yet" in message_of(here("run", "--pipelines", "monitoring"))
+    state = overseen()
+    assert state["needs"] == "waiting"
+    told = state["attempts"]["monitoring"]["message"]
+    assert told.startswith("Not measured: no champion yet. Error: ")
+
+
+def test_a_page_that_cannot_be_written_is_named(quick: Project) -> None:
+    page = quick.path / "data/overview.html"
+    page.mkdir()
+    assert message_of(here("overview")).startswith(f"{page}: Is a directory.")
 
 
 @pytest.mark.browser

@@ -40,7 +40,8 @@ ENDS = {"promotions", "predictions@plan", "health"}  # of which each whole run m
 TRACED = ("retraining", "scoring", "monitoring", "rollback")  # the pipelines
 KILLED = {
     **{"outcome": "failed", "severity": "failed", "exit_code": FAILED},
-    "message": "It began and did not end: it was killed, or its machine stopped.",
+    "message": "It began and did not end: it was killed, its machine stopped, or a notebook's run "
+    "failed.",
 }
 KEPT = 50  # of each pipeline, so that hourly scorings do not displace the retrainings
 

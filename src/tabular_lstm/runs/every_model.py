@@ -108,10 +108,8 @@ def errors_of(ends: Mapping[str, Attempt]) -> list[str]:
     """Write each error once, with its models, whose names and runs it may contain."""
     models: dict[str, list[str]] = {}
     for name, end in ends.items():
-        message = end.message.removeprefix("Error: ")
-        for around in ("model={}", "/{}/", "'{}'"):
-            message = message.replace(around.format(name), around.format("…"))
-        message = re.sub(RUN_ID, "…", message)
+        of_model = rf"(?<=[/=']){re.escape(name)}(?![\w-])|{RUN_ID}"
+        message = re.sub(of_model, "…", end.message.removeprefix("Error: "))
         if end.severity == "failed":
             models.setdefault(message, []).append(name)
     return [
