@@ -32,10 +32,11 @@ from tests.helpers.tables import LABEL
 
 
 def runs_kept(project: Project) -> dict[str, set[str]]:
-    """The run ids that are kept of each output but for decisions."""
+    """The run ids that are kept of each output but for decisions and attempts."""
     outputs = [p for p in (project.path / "data").glob("0[2-8]*/*") if p.is_dir()]
     kept = {output.name: {version.name for version in output.iterdir()} for output in outputs}
     kept.pop("decision.json")
+    kept.pop("retraining_attempt.json")
     return kept
 
 
