@@ -29,12 +29,12 @@ class Running(NamedTuple):
     """What earlier values come to at each value, itself included: float64 (values, half-lives).
 
     Attributes:
-        count: How many values there are, each counted half as much after each half-life.
+        weight: How many values there are, each counted half as much after each half-life.
         mean: Their mean, weighted in the same way.
         spread: Their standard deviation, likewise.
     """
 
-    count: np.ndarray
+    weight: np.ndarray
     mean: np.ndarray
     spread: np.ndarray
 
@@ -92,9 +92,8 @@ class Past:
         """Whether some customer has several values."""
         return bool(((np.diff(self.values, prepend=0) != 0) & (self.rank > 0)).any())
 
-    @property
     def mean(self) -> np.ndarray:
-        """The mean of the earlier values, NaN if there is none, float64 (n,).
+        """Give the mean of the earlier values, NaN if there is none, float64 (n,).
 
         Running sums take log2(longest past) passes over all values, so that a sum's bits depend on
         its own past alone. Each customer's first value is subtracted, so that sums stay exact.
@@ -108,18 +107,16 @@ class Past:
             shift *= 2
         return np.asarray(self.lag(1, first) + self.lag(1, sums) / np.maximum(self.count, 1))
 
-    @property
     def recent_mean(self) -> np.ndarray:
-        """The mean of the last earlier values, weighted by `HALF_LIFE`, likewise."""
+        """Give the mean of the last earlier values, weighted by `HALF_LIFE`, likewise."""
         lags = np.stack([self.lag(place) for place in range(1, RECENT + 1)])
         weights = 0.5 ** (np.arange(RECENT) / HALF_LIFE)[:, None] * ~np.isnan(lags)
         total = weights.sum(0)
         return np.asarray((weights * np.nan_to_num(lags)).sum(0) / np.where(total, total, np.nan))
 
-    @cached_property
     def since_last(self) -> np.ndarray:
-        """The time since the last earlier value, NaN if there is none, likewise."""
-        return self.now - self.lag(1, self.times)
+        """Give the time since the last earlier value, NaN if there is none, likewise."""
+        return np.asarray(self.now - self.lag(1, self.times))
 
     @cached_property
     def running(self) -> Running:
@@ -132,22 +129,22 @@ class Past:
         Source: West, "Updating Mean and Variance Estimates: An Improved Method", 1979.
         """
         values = np.repeat(self.values[:, None], len(self.half_lives), 1)
-        kept = halved(np.diff(self.times, prepend=0)[:, None], np.array(self.half_lives))
-        count, mean, squares = np.ones_like(values), values.copy(), np.zeros_like(values)
+        kept = faded(np.diff(self.times, prepend=0)[:, None], np.array(self.half_lives))
+        weight, mean, squares = np.ones_like(values), values.copy(), np.zeros_like(values)
         by_rank = np.argsort(self.rank, kind="stable")
         _, *later = np.split(by_rank, np.cumsum(np.bincount(self.rank))[:-1])
         for places in later:
             before, kept_now = places - 1, kept[places]
-            count[places] += count[before] * kept_now
+            weight[places] += weight[before] * kept_now
             change = values[places] - mean[before]
-            mean[places] = mean[before] + change / count[places]
+            mean[places] = mean[before] + change / weight[places]
             squares[places] = squares[before] * kept_now + change * (values[places] - mean[places])
-        return Running(count, mean, np.sqrt(squares / count))
+        return Running(weight, mean, np.sqrt(squares / weight))
 
     def recent_count(self, place: int) -> np.ndarray:
         """Count the earlier values, one that is a half-life ago by half; the half-life's place."""
-        left = halved(self.since_last, self.half_lives[place])
-        return np.nan_to_num(self.lag(1, self.running.count[:, place]) * left)
+        left = faded(self.since_last(), self.half_lives[place])
+        return np.asarray(np.nan_to_num(self.lag(1, self.running.weight[:, place]) * left))
 
     def weighted_mean(self, place: int) -> np.ndarray:
         """Average the earlier values, weighted in the same way; NaN if there is none."""
@@ -155,9 +152,9 @@ class Past:
 
     def recent_sum(self, place: int) -> np.ndarray:
         """Add up the earlier values, weighted in the same way."""
-        return np.nan_to_num(self.weighted_mean(place)) * self.recent_count(place)
+        return np.asarray(np.nan_to_num(self.weighted_mean(place)) * self.recent_count(place))
 
-    def deviation(self, own: np.ndarray, place: int) -> np.ndarray:
+    def deviation(self, place: int, own: np.ndarray) -> np.ndarray:
         """Give how many standard deviations the own values, (n,), are above the weighted mean.
 
         NaN if the earlier values are all the same.
@@ -166,10 +163,10 @@ class Past:
         return np.asarray((own - self.weighted_mean(place)) / np.where(spread > 0, spread, np.nan))
 
 
-def halved(times: np.ndarray, half_life: np.ndarray | float) -> np.ndarray:
+def faded(times: np.ndarray, half_life: np.ndarray | float) -> np.ndarray:
     """Give what is left of 1 after a time: 0 in place of a number that is almost 0."""
     left = np.exp2(-np.maximum(times, 0) / half_life)
-    return np.where(left < LEAST, 0, left)
+    return np.asarray(np.where(left < LEAST, 0, left))
 
 
 def half_lives_of(gaps: np.ndarray) -> tuple[float, ...]:
@@ -241,28 +238,31 @@ class Candidates:
         end = self.histories.known if known else self.histories.last
         return cache(partial(Past.of, self.histories, values, end, self.layout.half_lives))
 
+    def _add(
+        self, name: str, past: Callable[[], Past], what: Callable[..., np.ndarray], *places: int
+    ) -> None:
+        self.compute[name] = lambda: what(past(), *places)
+
     def _add_counts(self, name: str, past: Callable[[], Past]) -> None:
         for place, period in enumerate(self.periods):
-            self.compute[f"{name}, recent{period}"] = lambda h=place: past().recent_count(h)
+            self._add(f"{name}, recent{period}", past, Past.recent_count, place)
 
     def _add_amounts(self, name: str, past: Callable[[], Past]) -> None:
+        self._add(f"{name}, recent mean", past, Past.recent_mean)
         for place, period in enumerate(self.periods):
-            self.compute[f"{name}, recent mean{period}"] = lambda h=place: past().weighted_mean(h)
+            self._add(f"{name}, recent mean{period}", past, Past.weighted_mean, place)
             if name not in self.schema.origin:  # otherwise the values here are not what adds up
-                self.compute[f"{name}, recent sum{period}"] = lambda h=place: past().recent_sum(h)
+                self._add(f"{name}, recent sum{period}", past, Past.recent_sum, place)
 
     def _add_number(self, name: str, own: np.ndarray, past: Callable[[], Past]) -> None:
-        self.compute[f"{name}, less the one before"] = lambda: own - past().lag(1)
-        self.compute[f"{name}, less the mean before"] = lambda: own - past().mean
-        self.compute[f"{name}, recent mean"] = lambda: past().recent_mean
+        self._add(f"{name}, less the one before", past, lambda past: own - past.lag(1))
+        self._add(f"{name}, less the mean before", past, lambda past: own - past.mean())
         self._add_amounts(name, past)
         for place, period in enumerate(self.periods):
             deviation = f"{name}, deviation from the recent mean{period}"
-            self.compute[deviation] = lambda h=place: past().deviation(own, h)
+            self._add(deviation, past, partial(Past.deviation, own=own), place)
 
     def _add_categories(self, name: str, codes: np.ndarray) -> None:
-        if not self.periods:  # as before version 0.2.0
-            return
         self.compute[f"{name}, since the same"] = lambda: since_same(self.histories, codes)
         categories = self.schema.categories[name]
         if len(categories) > MOST_CATEGORIES:
@@ -272,23 +272,22 @@ class Candidates:
             before, kind = [*self.compute], f"{name} {categories[code]}"
             past = self._past(np.where(codes == code, 1.0, np.nan))
             self._add_counts(kind, past)
-            self.compute[f"{kind}, since the last"] = lambda p=past: p().since_last
+            self._add(f"{kind}, since the last", past, Past.since_last)
             self.rank.update(dict.fromkeys(self.compute.keys() - before, rank))
 
     def _add_label(self, name: str) -> None:
-        label, values = self.layout.labels[0], self._values(name)
+        values = self._values(name)
         past = self._past(values, known=True)
-        if name == label:
-            self.compute[f"{name}, count"] = lambda: past().count.astype(float)
-            self.compute[f"{name}, since the last"] = lambda: past().since_last
-        self.compute[f"{name}, mean"] = lambda: past().mean
-        self.compute[f"{name}, recent mean"] = lambda: past().recent_mean
+        if name == self.layout.labels[0]:
+            self._add(f"{name}, count", past, lambda past: past.count.astype(float))
+            self._add(f"{name}, since the last", past, Past.since_last)
+        self._add(f"{name}, mean", past, Past.mean)
+        self._add_amounts(name, past)
         for place in (1, 2):
-            self.compute[f"{name}, {place} before"] = lambda n=place: past().lag(n)
+            self._add(f"{name}, {place} before", past, Past.lag, place)
         if self.schema.task.has_threshold:
             positives = self._past(np.where(values == 1, 1, np.nan), known=True)
-            self.compute[f"{name}, since the last 1"] = lambda: positives().since_last
-        self._add_amounts(name, past)
+            self._add(f"{name}, since the last 1", positives, Past.since_last)
 
 
 def past_features(
