@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from math import inf
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -19,14 +20,14 @@ from tabular_lstm.rows.schema import HistoryLayout, Schema
 HALF_LIFE, RECENT = 2, 8
 # The half-lives of counts, sums and means are these quantiles of the gaps between rows.
 GAPS = (0.25, 0.5, 0.9)
-# A column with more categories has no counts of each.
+# A column with more categories has no features of each.
 MOST_CATEGORIES = 50
-# What is left of a count becomes 0 below this, so that no float32 is too small for some processors.
-LEAST = 1e-9
+# A weight below this is 0, so that no float32 is too small for some processors.
+LEAST_WEIGHT = 1e-9
 
 
 class Running(NamedTuple):
-    """What earlier values come to at each value, itself included: float64 (values, half-lives).
+    """What a customer's values up to each one come to: float64 (values, half-lives).
 
     Attributes:
         weight: How many values there are, each counted half as much after each half-life.
@@ -50,7 +51,7 @@ class Past:
         count: How many earlier values each history has, int64 (n,).
         end: The place after the last of them, int64 (n,).
         now: The time of each history's own row, float64 (n,).
-        half_lives: In the unit of the times.
+        half_lives: In the unit of the times; with an infinite one, all values count alike.
     """
 
     values: np.ndarray
@@ -59,15 +60,11 @@ class Past:
     count: np.ndarray
     end: np.ndarray
     now: np.ndarray
-    half_lives: tuple[float, ...]
+    half_lives: np.ndarray
 
     @classmethod
     def of(
-        cls,
-        histories: Histories,
-        values: np.ndarray,
-        end: np.ndarray,
-        half_lives: tuple[float, ...] = (),
+        cls, histories: Histories, values: np.ndarray, end: np.ndarray, half_lives: np.ndarray
     ) -> "Past":
         """Take each customer's values, (rows of the table,), before place `end`, (n,)."""
         has_value = ~np.isnan(values)
@@ -81,31 +78,39 @@ class Past:
         count = np.maximum(ends - start, 0)
         return cls(values[has_value], times, rank, count, ends, now, half_lives)
 
-    def lag(self, place: int, column: np.ndarray | None = None) -> np.ndarray:
-        """Give the value so many values before, 1 for the last; NaN if there is none: (n,)."""
-        column = self.values if column is None else column
-        places = np.where(self.count >= place, self.end - place, -1)
-        return np.asarray(np.append(column, np.nan)[places])
-
     @property
     def changes(self) -> bool:
         """Whether some customer has several values."""
         return bool(((np.diff(self.values, prepend=0) != 0) & (self.rank > 0)).any())
 
-    def mean(self) -> np.ndarray:
-        """Give the mean of the earlier values, NaN if there is none, float64 (n,).
+    @cached_property
+    def running(self) -> Running:
+        """What the values up to each one come to.
 
-        Running sums take log2(longest past) passes over all values, so that a sum's bits depend on
-        its own past alone. Each customer's first value is subtracted, so that sums stay exact.
+        One pass goes from all customers' first values to their second ones and so on, so that a
+        value costs the same however many come before it. Weights only ever shrink: unlike sums of
+        `exp(time)`, they cannot overflow.
 
-        Source: Hillis and Steele, "Data Parallel Algorithms", 1986.
+        Source: West, "Updating Mean and Variance Estimates: An Improved Method", 1979.
         """
-        first = self.values[np.arange(len(self.values)) - self.rank]
-        sums, shift = self.values - first, 1
-        while shift <= self.rank.max(initial=0):
-            sums[shift:] += np.where(self.rank[shift:] >= shift, sums[:-shift], 0)
-            shift *= 2
-        return np.asarray(self.lag(1, first) + self.lag(1, sums) / np.maximum(self.count, 1))
+        values = np.repeat(self.values[:, None], len(self.half_lives), 1)
+        kept = faded(np.diff(self.times, prepend=0)[:, None], self.half_lives)
+        weight, mean, squares = np.ones_like(values), values.copy(), np.zeros_like(values)
+        by_rank = np.argsort(self.rank, kind="stable")
+        _, *later = np.split(by_rank, np.cumsum(np.bincount(self.rank))[:-1])
+        for places in later:
+            before, kept_now = places - 1, kept[places]
+            weight[places] += weight[before] * kept_now
+            change = values[places] - mean[before]
+            mean[places] = mean[before] + change / weight[places]
+            squares[places] = squares[before] * kept_now + change * (values[places] - mean[places])
+        return Running(weight, mean, np.sqrt(squares / weight))
+
+    def lag(self, place: int, column: np.ndarray | None = None) -> np.ndarray:
+        """Give the value so many values before, 1 for the last; NaN if there is none: (n,)."""
+        column = self.values if column is None else column
+        places = np.where(self.count >= place, self.end - place, -1)
+        return np.asarray(np.append(column, np.nan)[places])
 
     def recent_mean(self) -> np.ndarray:
         """Give the mean of the last earlier values, weighted by `HALF_LIFE`, likewise."""
@@ -118,55 +123,32 @@ class Past:
         """Give the time since the last earlier value, NaN if there is none, likewise."""
         return np.asarray(self.now - self.lag(1, self.times))
 
-    @cached_property
-    def running(self) -> Running:
-        """What the values up to each one come to.
+    def weights(self, half_life: int) -> np.ndarray:
+        """Count the earlier values, each half as much after a half-life, by the place of it."""
+        left = faded(self.since_last(), self.half_lives[half_life])
+        return np.asarray(np.nan_to_num(self.lag(1, self.running.weight[:, half_life]) * left))
 
-        One pass goes from each customer's first values to the second ones and so on, so that a
-        value costs the same however many come before it. Weights only ever shrink: unlike sums of
-        `exp(time)`, they cannot overflow.
-
-        Source: West, "Updating Mean and Variance Estimates: An Improved Method", 1979.
-        """
-        values = np.repeat(self.values[:, None], len(self.half_lives), 1)
-        kept = faded(np.diff(self.times, prepend=0)[:, None], np.array(self.half_lives))
-        weight, mean, squares = np.ones_like(values), values.copy(), np.zeros_like(values)
-        by_rank = np.argsort(self.rank, kind="stable")
-        _, *later = np.split(by_rank, np.cumsum(np.bincount(self.rank))[:-1])
-        for places in later:
-            before, kept_now = places - 1, kept[places]
-            weight[places] += weight[before] * kept_now
-            change = values[places] - mean[before]
-            mean[places] = mean[before] + change / weight[places]
-            squares[places] = squares[before] * kept_now + change * (values[places] - mean[places])
-        return Running(weight, mean, np.sqrt(squares / weight))
-
-    def recent_count(self, place: int) -> np.ndarray:
-        """Count the earlier values, one that is a half-life ago by half; the half-life's place."""
-        left = faded(self.since_last(), self.half_lives[place])
-        return np.asarray(np.nan_to_num(self.lag(1, self.running.weight[:, place]) * left))
-
-    def weighted_mean(self, place: int) -> np.ndarray:
+    def mean(self, half_life: int) -> np.ndarray:
         """Average the earlier values, weighted in the same way; NaN if there is none."""
-        return self.lag(1, self.running.mean[:, place])
+        return self.lag(1, self.running.mean[:, half_life])
 
-    def recent_sum(self, place: int) -> np.ndarray:
+    def sum(self, half_life: int) -> np.ndarray:
         """Add up the earlier values, weighted in the same way."""
-        return np.asarray(np.nan_to_num(self.weighted_mean(place)) * self.recent_count(place))
+        return np.asarray(np.nan_to_num(self.mean(half_life)) * self.weights(half_life))
 
-    def deviation(self, place: int, own: np.ndarray) -> np.ndarray:
-        """Give how many standard deviations the own values, (n,), are above the weighted mean.
+    def deviation(self, half_life: int, own: np.ndarray) -> np.ndarray:
+        """Give how many standard deviations the own values, (n,), are above the mean.
 
         NaN if the earlier values are all the same.
         """
-        spread = self.lag(1, self.running.spread[:, place])
-        return np.asarray((own - self.weighted_mean(place)) / np.where(spread > 0, spread, np.nan))
+        spread = self.lag(1, self.running.spread[:, half_life])
+        return np.asarray((own - self.mean(half_life)) / np.where(spread > 0, spread, np.nan))
 
 
-def faded(times: np.ndarray, half_life: np.ndarray | float) -> np.ndarray:
-    """Give what is left of 1 after a time: 0 in place of a number that is almost 0."""
+def faded(times: np.ndarray, half_life: np.ndarray) -> np.ndarray:
+    """Give what is left of a weight of 1 after a time."""
     left = np.exp2(-np.maximum(times, 0) / half_life)
-    return np.asarray(np.where(left < LEAST, 0, left))
+    return np.asarray(np.where(left < LEAST_WEIGHT, 0, left))
 
 
 def half_lives_of(gaps: np.ndarray) -> tuple[float, ...]:
@@ -187,15 +169,14 @@ def since_same(histories: Histories, codes: np.ndarray) -> np.ndarray:
         histories: n histories.
         codes: The category of each row of the table, (rows of the table,).
     """
-    codes = np.nan_to_num(codes, nan=-1).astype(np.int64)
-    group = histories.customer * (codes.max(initial=0) + 2) + codes + 1
+    codes = np.nan_to_num(codes, nan=-1).astype(np.int64) + 1
+    group = histories.customer * (codes.max(initial=0) + 1) + codes
     order = np.argsort(group, kind="stable")
-    sorted_places = group[order] * len(group) + order
     own_group = group[histories.own]
-    found = np.searchsorted(sorted_places, own_group * len(group) + histories.last) - 1
-    last = order[found]  # of a row without one, any row of another group
-    has_one = (found >= 0) & (group[last] == own_group)
-    return np.where(has_one, histories.time[histories.own] - histories.time[last], np.nan)
+    places = group[order] * len(group) + order
+    last = order[np.searchsorted(places, own_group * len(group) + histories.last) - 1]
+    is_earlier = (group[last] == own_group) & (last < histories.last)
+    return np.where(is_earlier, histories.time[histories.own] - histories.time[last], np.nan)
 
 
 class Candidates:
@@ -212,11 +193,12 @@ class Candidates:
 
     def __init__(self, histories: Histories, schema: Schema) -> None:
         self.histories, self.schema = histories, schema
-        self.layout = cast(HistoryLayout, schema.history)
+        self.layout = layout = cast(HistoryLayout, schema.history)
         self.compute: dict[str, Callable[[], np.ndarray]] = {}
         self.rank: Counter[str] = Counter()
-        unit = " days" if self.layout.dates else ""
-        self.periods = [f" (half-life {time:g}{unit})" for time in self.layout.half_lives]
+        unit = " days" if layout.dates else ""
+        self.periods = ["", *(f" (half-life {time:g}{unit})" for time in layout.half_lives)]
+        self._add_counts("rows, earlier", self._past(np.zeros(len(histories.table))))
         for name in schema.columns:
             if name in schema.features:
                 values = self._values(name)
@@ -227,40 +209,41 @@ class Candidates:
                     self._add_categories(name, values)
                 else:
                     self._add_number(name, values[histories.own], past)
-        for name in self.layout.labels:
+        for name in layout.labels:
             self._add_label(name)
-        self._add_counts("rows", self._past(np.zeros(len(histories.table))))
 
     def _values(self, name: str) -> np.ndarray:
         return self.histories.table[:, self.schema.features.index(name)].astype(float)
 
     def _past(self, values: np.ndarray, known: bool = False) -> Callable[[], Past]:
         end = self.histories.known if known else self.histories.last
-        return cache(partial(Past.of, self.histories, values, end, self.layout.half_lives))
+        half_lives = np.array([inf, *self.layout.half_lives])
+        return cache(partial(Past.of, self.histories, values, end, half_lives))
 
     def _add(
         self, name: str, past: Callable[[], Past], what: Callable[..., np.ndarray], *places: int
     ) -> None:
         self.compute[name] = lambda: what(past(), *places)
 
-    def _add_counts(self, name: str, past: Callable[[], Past]) -> None:
+    def _add_counts(self, earlier: str, past: Callable[[], Past]) -> None:
         for place, period in enumerate(self.periods):
-            self._add(f"{name}, recent{period}", past, Past.recent_count, place)
+            self._add(f"{earlier}, count{period}", past, Past.weights, place)
 
-    def _add_amounts(self, name: str, past: Callable[[], Past]) -> None:
-        self._add(f"{name}, recent mean", past, Past.recent_mean)
+    def _add_amounts(self, earlier: str, past: Callable[[], Past], has_sum: bool = True) -> None:
         for place, period in enumerate(self.periods):
-            self._add(f"{name}, recent mean{period}", past, Past.weighted_mean, place)
-            if name not in self.schema.origin:  # otherwise the values here are not what adds up
-                self._add(f"{name}, recent sum{period}", past, Past.recent_sum, place)
+            self._add(f"{earlier}, mean{period}", past, Past.mean, place)
+            if has_sum:
+                self._add(f"{earlier}, sum{period}", past, Past.sum, place)
 
     def _add_number(self, name: str, own: np.ndarray, past: Callable[[], Past]) -> None:
         self._add(f"{name}, less the one before", past, lambda past: own - past.lag(1))
-        self._add(f"{name}, less the mean before", past, lambda past: own - past.mean())
-        self._add_amounts(name, past)
+        self._add(f"{name}, less the mean before", past, lambda past: own - past.mean(0))
+        self._add(f"{name}, recent mean", past, Past.recent_mean)
         for place, period in enumerate(self.periods):
-            deviation = f"{name}, deviation from the recent mean{period}"
-            self._add(deviation, past, partial(Past.deviation, own=own), place)
+            deviation = partial(Past.deviation, own=own)
+            self._add(f"{name}, deviation from the mean before{period}", past, deviation, place)
+        # Of values less their origin, the sum says nothing.
+        self._add_amounts(f"{name}, earlier", past, has_sum=name not in self.schema.origin)
 
     def _add_categories(self, name: str, codes: np.ndarray) -> None:
         self.compute[f"{name}, since the same"] = lambda: since_same(self.histories, codes)
@@ -269,22 +252,22 @@ class Candidates:
             return
         counts = np.bincount(codes[~np.isnan(codes)].astype(int), minlength=len(categories))
         for rank, code in enumerate(np.argsort(-counts[: len(categories)], kind="stable")):
-            before, kind = [*self.compute], f"{name} {categories[code]}"
+            before, earlier = [*self.compute], f"{name} {categories[code]}, earlier"
             past = self._past(np.where(codes == code, 1.0, np.nan))
-            self._add_counts(kind, past)
-            self._add(f"{kind}, since the last", past, Past.since_last)
+            self._add_counts(earlier, past)
+            self._add(f"{earlier}, since the last", past, Past.since_last)
             self.rank.update(dict.fromkeys(self.compute.keys() - before, rank))
 
     def _add_label(self, name: str) -> None:
         values = self._values(name)
         past = self._past(values, known=True)
-        if name == self.layout.labels[0]:
-            self._add(f"{name}, count", past, lambda past: past.count.astype(float))
-            self._add(f"{name}, since the last", past, Past.since_last)
-        self._add(f"{name}, mean", past, Past.mean)
-        self._add_amounts(name, past)
+        self._add_amounts(name, past, has_sum=name not in self.schema.origin)
+        self._add(f"{name}, recent mean", past, Past.recent_mean)
         for place in (1, 2):
             self._add(f"{name}, {place} before", past, Past.lag, place)
+        if name == self.layout.labels[0]:
+            self._add_counts(name, past)
+            self._add(f"{name}, since the last", past, Past.since_last)
         if self.schema.task.has_threshold:
             positives = self._past(np.where(values == 1, 1, np.nan), known=True)
             self._add(f"{name}, since the last 1", positives, Past.since_last)
