@@ -11,13 +11,14 @@ from itertools import product
 import numpy as np
 
 from tabular_lstm.rows.histories import Histories
+from tabular_lstm.rows.label_measures import measure_of
 from tabular_lstm.rows.past_features import Candidates
 from tabular_lstm.rows.schema import Schema
 
 # The most past features that are tried, and that a schema has.
 MOST_TRIED, MOST = 250, 64
-# The most rows that choose, and of more than two classes the most that do.
-ROWS, CLASSES = 10_000, 4
+# The most rows that choose, and the most classes that they tell apart.
+ROWS, MOST_CLASSES = 10_000, 4
 
 
 def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> list[str]:
@@ -26,7 +27,7 @@ def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> lis
     Args:
         histories: Those of the train rows.
         schema: A schema with a layout of histories, without `Schema.row`.
-        labels: The train rows' labels, (histories,): values of the classes, or numbers.
+        labels: The train rows' labels, (histories,): numbers of the classes, or numbers.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor  # noqa: PLC0415  it takes a second
     from sklearn.inspection import permutation_importance  # noqa: PLC0415
@@ -44,8 +45,10 @@ def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> lis
     folds = [fold for fold in (is_second, ~is_second) if 0 < fold.sum() < len(rows)]
     for fold in folds:  # the boosting fails if a feature has no value
         values[:, np.isnan(values[fold]).all(0)] = 0
+    marks = measure_of(labels, schema.task).marks.astype(float)
+    commonest = np.argsort(-marks.sum(0), kind="stable")[:MOST_CLASSES]
     importances = np.zeros(values.shape[1])
-    for target, fold in product(_targets(labels, schema), folds):
+    for target, fold in product(marks.T[commonest], folds):
         model = HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, random_state=0)
         model.fit(values[~fold], target[~fold])
         shuffled = permutation_importance(
@@ -54,14 +57,3 @@ def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> lis
         importances += shuffled.importances_mean
     best = np.argsort(-importances[: len(names)], kind="stable")[:MOST]
     return [names[place] for place in np.sort(best) if importances[place] > 0]
-
-
-def _targets(labels: np.ndarray, schema: Schema) -> list[np.ndarray]:
-    """Give what the boosting learns: of a number its rank, of classes whether it is each one."""
-    if schema.target is not None:
-        return [np.argsort(np.argsort(labels, kind="stable")) / len(labels)]
-    classes, counts = np.unique(labels, return_counts=True)
-    commonest = classes[np.argsort(-counts, kind="stable")]
-    return [
-        (labels == value).astype(float) for value in commonest[: min(len(classes) - 1, CLASSES)]
-    ]

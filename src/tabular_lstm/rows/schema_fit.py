@@ -15,7 +15,7 @@ from tabular_lstm.rows.column_kinds import Declared, Learned, column_of
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.labels import schema_fields
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.past_features import past_features
+from tabular_lstm.rows.past_features import Candidates, past_features
 from tabular_lstm.rows.schema import (
     HistoryLayout,
     Schema,
@@ -107,15 +107,16 @@ def with_row(schema: Schema, histories: Histories, labels: np.ndarray) -> Schema
     Args:
         schema: A schema with a layout of histories.
         histories: Those of the train rows.
-        labels: The train rows' labels, (histories,): values of the classes, or numbers.
+        labels: The train rows' labels, (histories,): numbers of the classes, or numbers.
 
     Raises:
         DataError: A column has the name of a past feature.
     """
     layout, rows = cast(HistoryLayout, schema.history), histories.table[histories.own]
+    own = [name for name in schema.features if name not in layout.labels]
+    _refuse_one_name_for_two([*own, *Candidates(histories, schema).compute])
     past = past_features(histories, schema, chosen_past(histories, schema, labels))
-    features = [name for name in schema.features if name not in layout.labels] + [*past]
-    _refuse_one_name_for_two(features)
+    features = [*own, *past]
     derived = {
         name: schema.in_own_unit(name, rows[:, schema.features.index(name)])
         for name in layout.derived
