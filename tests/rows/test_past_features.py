@@ -1,5 +1,6 @@
 """Past features: what earlier rows and known labels say about a row, and nothing later does."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.baseline_fits import plain_rows
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
-from tabular_lstm.rows.past_features import as_rows
+from tabular_lstm.rows.chosen_past import MOST
+from tabular_lstm.rows.past_features import Candidates, as_rows, past_features
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.timeline import read_sequences
 from tests.helpers.histories import TO_SETS, conf_of, raw_of, run
@@ -22,10 +24,10 @@ LABELS: dict[str, dict[str, Any]] = {
 }
 
 
-def columns_of(task: str) -> ColumnsOptions:
+def columns_of(task: str, categorical: list[str]) -> ColumnsOptions:
     history = {"of": "patient", "order": "day", "steps": STEPS, "known_after": DELAY}
     return ColumnsOptions.model_validate(
-        {"label": "worse", **LABELS[task], "categorical": ["ward"], "history": history}
+        {"label": "worse", **LABELS[task], "categorical": categorical, "history": history}
     )
 
 
@@ -50,48 +52,95 @@ def visits(task: str) -> pd.DataFrame:
     return rows.sample(frac=1, random_state=0, ignore_index=True)
 
 
-def schema_of(task: str, rows: pd.DataFrame | None = None) -> Schema:
+def schema_of(
+    task: str, rows: pd.DataFrame | None = None, categorical: Sequence[str] = ("ward",)
+) -> Schema:
+    columns = columns_of(task, [*categorical])
     cells = raw_of(visits(task) if rows is None else rows)
-    schema: Schema = run(
-        TO_SETS, {**conf_of(columns_of(task), SplitOptions(test_fraction=0.3)), **cells}
-    )["schema"]
+    schema: Schema = run(TO_SETS, {**conf_of(columns, SplitOptions(test_fraction=0.3)), **cells})[
+        "schema"
+    ]
     return schema
 
 
-def recent_mean(values: np.ndarray) -> float:
-    """The weight of a value halves after two values, and eight count."""
-    weights = 0.5 ** (np.arange(len(values))[::-1] / 2)
-    return float(np.average(values[-8:], weights=weights[-8:])) if len(values) else np.nan
+def every_past_feature(
+    rows: pd.DataFrame, schema: Schema, names: Collection[str] = ()
+) -> pd.DataFrame:
+    """All past features that there may be, or some, of each row: (rows, features)."""
+    histories, unchosen = read_sequences(rows, schema), schema.model_copy(update={"row": None})
+    names = names or Candidates(histories, unchosen).compute
+    return pd.DataFrame(past_features(histories, schema, names))
 
 
-def worked_out(rows: pd.DataFrame, row: int) -> dict[str, float]:
-    """The features of a row and its past, from all rows of its patient."""
+def faded_weights(days: Any, now: float, half_life: float) -> np.ndarray:
+    return np.asarray(0.5 ** ((now - np.asarray(days, float)) / half_life))
+
+
+def worked_out(rows: pd.DataFrame, row: int, schema: Schema) -> dict[str, float]:
+    """The past features of a row, from all rows of its patient."""
     own, of = rows.loc[row], rows[rows["patient"] == rows["patient"][row]]
-    earlier = of[of["day"] < own["day"]].sort_values("day", kind="stable")
-    known = earlier[(earlier["day"] + DELAY <= own["day"]) & (earlier["worse"] != "")]
-    doses = earlier["dose"].dropna().to_numpy()
+    now = own["day"]
+    earlier = of[of["day"] < now].sort_values("day", kind="stable")
+    known = earlier[(earlier["day"] + DELAY <= now) & (earlier["worse"] != "")]
+    measured = earlier[earlier["dose"].notna()]
     labels = (known["worse"] == "yes").to_numpy(float)
-    ones = known["day"][known["worse"] == "yes"]
+    half_lives = {"": np.inf, **{f" (half-life {h:g})": h for h in schema.history.half_lives}}
 
     def of_end(values: Any, place: int) -> float:
-        return float(values[-place]) if len(values) >= place else np.nan
+        return float(np.asarray(values)[-place]) if len(values) >= place else np.nan
 
+    def counts(name: str, some: pd.DataFrame) -> dict[str, float]:
+        return {
+            f"{name}, count{period}": faded_weights(some["day"], now, half_life).sum()
+            for period, half_life in half_lives.items()
+        }
+
+    def amounts(name: str, some: pd.DataFrame, values: Any) -> dict[str, float]:
+        made = {}
+        for period, half_life in half_lives.items():
+            weights = faded_weights(some["day"], now, half_life)
+            mean = np.average(values, weights=weights) if len(values) else np.nan
+            made |= {f"{name}, mean{period}": mean, f"{name}, sum{period}": weights @ values}
+        return made
+
+    def recent_mean(values: Any) -> float:
+        """The weight of a value halves after two values, and eight count."""
+        weights = 0.5 ** (np.arange(len(values))[::-1] / 2)
+        return float(np.average(values[-8:], weights=weights[-8:])) if len(values) else np.nan
+
+    def deviation(half_life: float) -> float:
+        if len(doses) < 2 or np.ptp(doses) == 0:
+            return np.nan
+        weights = faded_weights(measured["day"], now, half_life)
+        mean = np.average(doses, weights=weights)
+        spread = np.average((doses - mean) ** 2, weights=weights) ** 0.5
+        return float((own["dose"] - mean) / spread)
+
+    doses = measured["dose"].to_numpy()
+    wards = {ward: earlier[earlier["ward"] == ward] for ward in ("east", "west")}
     return {
-        "dose": own["dose"],
-        "born": own["born"],
-        "ward": float(own["ward"] == "west"),
-        "day, since the row before": own["day"] - of_end(earlier["day"].to_numpy(), 1),
-        "day": own["day"],
+        **counts("rows, earlier", earlier),
         "dose, less the one before": own["dose"] - of_end(doses, 1),
         "dose, less the mean before": own["dose"] - (doses.mean() if len(doses) else np.nan),
         "dose, recent mean": recent_mean(doses),
-        "worse, earlier, count": len(known),
-        "worse, earlier, since the last": own["day"] - of_end(known["day"].to_numpy(), 1),
-        "worse, earlier, mean": labels.mean() if len(labels) else np.nan,
+        **{f"dose, deviation from the mean before{p}": deviation(h) for p, h in half_lives.items()},
+        **amounts("dose, earlier", measured, doses),
+        "ward, since the same": now - of_end(wards[own["ward"]]["day"], 1),
+        **{
+            name: value
+            for ward, some in wards.items()
+            for name, value in {
+                **counts(f"ward {ward}, earlier", some),
+                f"ward {ward}, earlier, since the last": now - of_end(some["day"], 1),
+            }.items()
+        },
+        **amounts("worse, earlier", known, labels),
         "worse, earlier, recent mean": recent_mean(labels),
         "worse, earlier, 1 before": of_end(labels, 1),
         "worse, earlier, 2 before": of_end(labels, 2),
-        "worse, earlier, since the last 1": own["day"] - of_end(ones.to_numpy(), 1),
+        **counts("worse, earlier", known),
+        "worse, earlier, since the last": now - of_end(known["day"], 1),
+        "worse, earlier, since the last 1": now - of_end(known["day"][labels == 1], 1),
     }
 
 
@@ -99,16 +148,28 @@ def test_a_row_has_what_its_patients_whole_past_says_though_a_history_has_three_
     # Of rows of one day the order is not the file's: one visit a day tells which label was last.
     rows = visits("two classes").drop_duplicates(["patient", "day"], ignore_index=True)
     schema = schema_of("two classes")
+    assert len(schema.history.half_lives) > 1
+    made = every_past_feature(rows, schema)
+    expected = pd.DataFrame([worked_out(rows, row, schema) for row in rows.index])
+    assert {*made} == {*expected}
+    np.testing.assert_allclose(made, expected[[*made]], rtol=1e-6, atol=1e-9)
+    assert np.isfinite(made).all(axis=1).any()
+
+
+def test_members_and_baselines_read_the_row_and_the_past_features_that_were_chosen() -> None:
+    rows = visits("two classes")
+    schema = schema_of("two classes")
     histories = read_sequences(rows, schema)
     made, columns = plain_rows(histories, schema)
-    expected = pd.DataFrame([worked_out(rows, row) for row in rows.index])
-    assert columns.features == [*expected]
-    np.testing.assert_allclose(made, expected.to_numpy(float), rtol=1e-6)
-    assert np.isfinite(made).all(1).any()
+    own = ["dose", "born", "ward", "day, since the row before", "day"]
+    past = every_past_feature(rows, schema)[columns.features[len(own) :]]
+    assert columns.features == [*own, *past]
+    assert 0 < len(past.columns) < MOST
+    np.testing.assert_array_equal(made[:, len(own) :], past.to_numpy(np.float32))
+    np.testing.assert_array_equal(made[:, 0], rows["dose"].to_numpy(np.float32))
     # The members of the network read the same, in four steps.
-    sequences = as_rows(histories, schema)
-    assert sequences.shape == (len(rows), 4, 4)
-    np.testing.assert_array_equal(sequences.reshape(len(rows), -1)[:, : len(expected.T)], made)
+    sequences = as_rows(histories, schema).reshape(len(rows), -1)
+    np.testing.assert_array_equal(sequences[:, : made.shape[1]], made)
 
 
 def test_a_past_far_from_0_tells_as_much_as_one_near_0() -> None:
@@ -119,19 +180,22 @@ def test_a_past_far_from_0_tells_as_much_as_one_near_0() -> None:
     for rows in (near, far):
         table = rows.assign(worse=rows["worse"].map("{:.0f}".format).replace("nan", ""))
         schema = schema_of("a number", table)
-        made.append(plain_rows(read_sequences(table, schema), schema)[0])
+        made.append(every_past_feature(table, schema))
     assert schema.origin.keys() == {"dose", "day", "worse, earlier"}
-    moved = made[1] - made[0]
-    np.testing.assert_array_equal(np.isnan(made[1]), np.isnan(made[0]))
-    np.testing.assert_allclose(np.nanmax(moved, axis=0), np.nanmin(moved, axis=0), atol=0.01)
+    gone = made[0].columns.difference(made[1].columns)  # sums of values without their origin
+    assert len(gone)
+    assert gone.str.contains(", earlier, sum").all()
+    moved = made[1] - made[0][[*made[1]]]
+    np.testing.assert_array_equal(made[1].isna(), made[0][[*made[1]]].isna())
+    np.testing.assert_allclose(moved.max(), moved.min(), atol=0.01)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("task", [*LABELS])
 def test_no_later_row_no_unknown_label_and_no_other_patient_is_in_it(task: str) -> None:
     rows, schema, rng = visits(task), schema_of(task), np.random.default_rng(1)
-    whole = as_rows(read_sequences(rows, schema), schema)
-    changed_rows = 0
+    whole = every_past_feature(rows, schema)
+    changed = pd.Series(0, whole.columns)
     for row in rng.choice(len(rows), 40, replace=False):
         own = rows.loc[row]
         is_patient, day = rows["patient"] == own["patient"], rows["day"]
@@ -144,30 +208,52 @@ def test_no_later_row_no_unknown_label_and_no_other_patient_is_in_it(task: str) 
         other.loc[later, ["dose", "born"]] += 1000
         other.loc[later, "day"] += rng.integers(0, 3)
         other.loc[~is_patient, ["dose", "day"]] *= 7
-        found = as_rows(read_sequences(other, schema), schema)[row]
-        np.testing.assert_array_equal(found, whole[row])
-        gone = other.drop(index=other.index[later]).reset_index(drop=True)
-        place = row - int(later[:row].sum())
-        np.testing.assert_array_equal(as_rows(read_sequences(gone, schema), schema)[place], found)
-        # An earlier dose is in it.
-        earlier = is_patient & (day < own["day"]) & rows["dose"].notna()
-        if earlier.any():
-            other.loc[earlier, "dose"] += 1
-            changed = as_rows(read_sequences(other, schema), schema)[row]
-            changed_rows += not np.array_equal(changed, found, equal_nan=True)
-    assert changed_rows > 20
+        other.loc[later | ~is_patient, "ward"] = "west"
+        found = every_past_feature(other, schema, [*whole]).loc[row]
+        np.testing.assert_array_equal(found, whole.loc[row])
+        # Rows that are gone, of the same day or later, or of other patients, change no bit.
+        for gone in (later, ~is_patient):
+            left = other[~gone].reset_index(drop=True)
+            place = row - int(gone[:row].sum())
+            same = every_past_feature(left, schema, [*whole]).loc[place]
+            np.testing.assert_array_equal(same, found)
+        # What the patient did earlier is in it.
+        earlier = is_patient & (day < own["day"])
+        other.loc[earlier, "dose"] *= rng.random(earlier.sum())
+        other.loc[earlier, "ward"] = rng.permutation(["east", "west"] * len(rows))[: earlier.sum()]
+        known = earlier & (day + DELAY <= own["day"])
+        other.loc[known, "worse"] = rng.permutation(rows["worse"])[: known.sum()]
+        changed += every_past_feature(other, schema, [*whole]).loc[row].fillna(-9) != found.fillna(
+            -9
+        )
+    # Only the counts of all rows and the times of known labels stay what they are.
+    unchanged = changed.index[changed == 0]
+    assert all(name.startswith("rows, earlier, count") for name in unchanged)
 
 
-def test_past_features_are_of_numbers_that_change_within_a_patient_however_rarely_measured() -> (
+def test_past_features_are_of_columns_that_change_within_a_patient_however_rarely_measured() -> (
     None
 ):
     rows = visits("two classes").drop_duplicates(["patient", "day"])
     rows = rows[rows["worse"] != ""].reset_index(drop=True)
     number = rows.sort_values("day").groupby("patient").cumcount().sort_index()
     rows["lab"] = np.where(number % 2, np.nan, rows.index)
-    features = schema_of("two classes", rows).row.features
-    made = [name for name in features if name.endswith(", recent mean")]
-    assert made == ["dose, recent mean", "lab, recent mean", "worse, earlier, recent mean"]
+    rows["home"] = rows["patient"].str[-1]
+    schema = schema_of("two classes", rows, categorical=["ward", "home"])
+    made = every_past_feature(rows, schema)
+    assert [name for name in made if name.endswith(", recent mean")] == [
+        "dose, recent mean",
+        "lab, recent mean",
+        "worse, earlier, recent mean",
+    ]
+    assert [name for name in made if name.endswith(", since the same")] == ["ward, since the same"]
+
+
+def test_a_column_of_many_categories_has_no_feature_of_each_of_them() -> None:
+    rows = visits("two classes").drop_duplicates(["patient", "day"], ignore_index=True)
+    rows["shop"] = [f"s{number % 60}" for number in np.random.default_rng(0).permutation(len(rows))]
+    made = every_past_feature(rows, schema_of("two classes", rows, categorical=["ward", "shop"]))
+    assert [name for name in made if name.startswith("shop")] == ["shop, since the same"]
 
 
 def test_a_column_with_the_name_of_a_past_feature_is_refused() -> None:

@@ -18,6 +18,7 @@ from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.importance import Importance
 from tabular_lstm.judging.model_metrics import metric_text
 from tabular_lstm.monitoring.reference import Reference, category_cells, one_of, profile_of
+from tabular_lstm.rows.examples import NO_SEQUENCES, Examples
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
 from tabular_lstm.task import CLASSES, NUMBER
@@ -96,8 +97,9 @@ def page_of(inputs: dict[str, Any]) -> str:
         code_sha256=decision.judgement.inputs.code,
         parameters_sha256=decision.judgement.inputs.parameters,
     )
+    no_rows: Any = Examples(NO_SEQUENCES, pd.Series(), schema=None)
     made_from = decision.judgement.data, inputs["quarantined_rows"], inputs["reference"], provenance
-    data = report.describe_data(*made_from)
+    data = report.describe_data(*made_from, no_rows)
     shown = {name: inputs[name] for name in ("metrics", "verdict", "figures", "importance")}
     return report.page(decision, data, **shown)
 

@@ -56,6 +56,8 @@ class HistoryLayout(History):
         number: Name of the feature that is the order itself; None if the order is not a feature.
         labels: Names of the features that hold the known label: one feature, or one for each class
             of more than two. Default: none.
+        half_lives: After these times an earlier row counts half as much in recent counts, sums and
+            means, in the unit of `gap`. Default: there are none, as before version 0.2.0.
     """
 
     dates: bool
@@ -63,6 +65,7 @@ class HistoryLayout(History):
     gap: str
     number: str | None = unless(None)
     labels: tuple[str, ...] = unless(())
+    half_lives: tuple[float, ...] = unless(())
 
     @property
     def unit(self) -> float:

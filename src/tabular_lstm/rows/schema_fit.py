@@ -10,11 +10,12 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, counted
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
+from tabular_lstm.rows.chosen_past import chosen_past
 from tabular_lstm.rows.column_kinds import Declared, Learned, column_of
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.labels import schema_fields
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.past_features import past_features
+from tabular_lstm.rows.past_features import Candidates, past_features
 from tabular_lstm.rows.schema import (
     HistoryLayout,
     Schema,
@@ -100,16 +101,22 @@ def fit_schema(
     )
 
 
-def with_row(schema: Schema, histories: Histories) -> Schema:
+def with_row(schema: Schema, histories: Histories, labels: np.ndarray) -> Schema:
     """Add to a schema the schema of a row and its past features, from the train rows' histories.
+
+    Args:
+        schema: A schema with a layout of histories.
+        histories: Those of the train rows.
+        labels: The train rows' labels, (histories,): numbers of the classes, or numbers.
 
     Raises:
         DataError: A column has the name of a past feature.
     """
     layout, rows = cast(HistoryLayout, schema.history), histories.table[histories.own]
-    past = past_features(histories, schema)
-    features = [name for name in schema.features if name not in layout.labels] + [*past]
-    _refuse_one_name_for_two(features)
+    own = [name for name in schema.features if name not in layout.labels]
+    _refuse_one_name_for_two([*own, *Candidates(histories, schema).compute])
+    past = past_features(histories, schema, chosen_past(histories, schema, labels))
+    features = [*own, *past]
     derived = {
         name: schema.in_own_unit(name, rows[:, schema.features.index(name)])
         for name in layout.derived

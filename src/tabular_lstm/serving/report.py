@@ -20,10 +20,14 @@ from tabular_lstm.judging.drawing import FIGURES, TITLES, images, template, to_s
 from tabular_lstm.judging.importance import MOST_IMPORTANT, Importance
 from tabular_lstm.metrics import METRICS
 from tabular_lstm.monitoring.drift import day
-from tabular_lstm.monitoring.reference import Profile, Reference, one_of
+from tabular_lstm.monitoring.reference import Profile, Reference, one_of, profile_of
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import leaks_in_words
+from tabular_lstm.rows.examples import Examples
+from tabular_lstm.rows.histories import Histories
+from tabular_lstm.rows.past_features import past_features
+from tabular_lstm.rows.schema import HistoryLayout
 from tabular_lstm.serving.comparable_champions import KEPT
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
 
@@ -42,6 +46,7 @@ class DataSection:
         quarantined: The first rows in quarantine, with their first columns.
         quarantined_shape: How many rows and columns there are.
         features: A summary of each feature, see `_feature_summary`.
+        past: Likewise of each past feature, over the train rows.
         grouped: Whether the categories of a feature are counted in groups.
         provenance: The code, the conf and the environment.
     """
@@ -50,6 +55,7 @@ class DataSection:
     quarantined: pd.DataFrame
     quarantined_shape: tuple[int, int]
     features: list[dict[str, Any]]
+    past: list[dict[str, Any]]
     grouped: bool
     provenance: Provenance
 
@@ -59,14 +65,20 @@ def describe_data(
     quarantined_rows: pd.DataFrame,
     reference: Reference,
     provenance: Provenance,
+    train_set: Examples,
 ) -> DataSection:
     """Describe what the run was made from: each feature, the rows in quarantine, the conf."""
-    profiles = reference.features
+    profiles, past = reference.features, {}
+    if isinstance(train_set.sequences, Histories):
+        layout = cast(HistoryLayout, train_set.schema.history)
+        profiles = {name: p for name, p in profiles.items() if name not in layout.labels}
+        past = past_features(train_set.sequences, train_set.schema)
     return DataSection(
         data_summary,
         quarantined_rows.iloc[:LISTED, :COLUMNS].astype(object).fillna(""),
         quarantined_rows.shape,
         [_feature_summary(name, profile) for name, profile in profiles.items()],
+        [_feature_summary(name, profile_of("number", v)) for name, v in past.items()],
         any(cell[1:] for profile in profiles.values() for cell in profile.categories),
         provenance,
     )
@@ -138,6 +150,7 @@ def page(
         best=best_baseline,
         stronger=stronger,
         features=data.features,
+        past_features=data.past,
         grouped=data.grouped,
         most_features=COLUMNS,
         provenance=provenance,
@@ -159,7 +172,7 @@ def page_of_rollback(decision: Decision, provenance: Provenance) -> str:
 
 
 def _feature_summary(name: str, profile: Profile) -> dict[str, Any]:
-    """Summarize a feature over train rows and test rows.
+    """Summarize a feature.
 
     Returns:
         `name`; `kind`; `missing`, the share of the rows without a value; `range`, lowest to highest

@@ -108,7 +108,7 @@ def create_report_pipeline(basis: str = "evaluation", namespace: str = "report")
         [
             Node(
                 report.describe_data,
-                inputs=["data_summary", "quarantined_rows", "reference", "provenance"],
+                inputs=["data_summary", "quarantined_rows", "reference", "provenance", "train_set"],
                 outputs="data_section",
                 name="describe_data",
             ),

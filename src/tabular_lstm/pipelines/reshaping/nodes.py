@@ -15,6 +15,7 @@ from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.examples import NO_SEQUENCES, Examples, JudgedOn, JudgingRows
 from tabular_lstm.rows.fingerprints import keys_of, number_groups, together_of
 from tabular_lstm.rows.histories import Histories
+from tabular_lstm.rows.past_features import half_lives_of
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen
 from tabular_lstm.rows.timeline import (
@@ -40,18 +41,22 @@ def learn_schema(
     """Learn from all features: see `tabular_lstm.rows.schema_fit.fit_schema`.
 
     Each row counts once, without its weight. Mean and variance scale the network's numbers, and a
-    few rows with large weights would make this scale wrong for the other rows.
+    few rows with large weights would make this scale wrong for the other rows. For histories, the
+    unlabelled rows of the train side count too.
     """
     features = [name for name in map(str, train_rows) if name not in columns.not_features]
-    history, train_derived = None, {}
+    history, derived_features, rows = None, {}, train_rows
     if columns.history is not None:
         history = history_layout(columns, columns.history, train_rows)
-        all_rows = pd.concat([train_rows, history_rows])
-        roles = roles_of(all_rows, history, columns.label)
-        all_derived = derived(roles, history, Timeline.of(roles))
-        train_derived = {name: values[: len(train_rows)] for name, values in all_derived.items()}
+        unlabelled = train_side(history_rows, train_rows, columns)
+        rows = pd.concat([train_rows, unlabelled])
+        roles = roles_of(rows, history, columns.label)
+        timeline = Timeline.of(roles)
+        half_lives = half_lives_of(timeline.gaps / history.unit)
+        history = history.model_copy(update={"half_lives": half_lives})
+        derived_features = derived(roles, history, timeline)
     schema = schema_fit.fit_schema(
-        chosen(train_rows, features),
+        chosen(rows, features),
         columns,
         marks=data_summary.marks,
         reshaping=reshaping,
@@ -59,11 +64,11 @@ def learn_schema(
         task=columns.task,
         labels=train_rows[columns.label].to_numpy(),
         history=history,
-        derived=train_derived,
+        derived=derived_features,
     )
     if history is not None:
-        train_histories = valid_sequences(train_rows, schema, history_rows)
-        schema = schema_fit.with_row(schema, cast(Histories, train_histories))
+        train_histories = cast(Histories, valid_sequences(train_rows, schema, unlabelled))
+        schema = schema_fit.with_row(schema, train_histories, train_rows[columns.label].to_numpy())
     logger.info(
         "%s a row, %d of them categorical%s: %s of %d, %d padded",
         counted(len(features), "feature"),
@@ -74,6 +79,19 @@ def learn_schema(
         schema.padded_slots,
     )
     return schema
+
+
+def train_side(
+    history_rows: pd.DataFrame, train_rows: pd.DataFrame, columns: ColumnsOptions
+) -> pd.DataFrame:
+    """Give the unlabelled rows of the train rows' customers, none later than a split by time."""
+    if columns.history is None or history_rows.empty:
+        return history_rows
+    of, order = columns.history.of, columns.history.order
+    on_side = history_rows[of].isin(train_rows[of])
+    if columns.time is not None:
+        on_side &= history_rows[order] <= train_rows[order].max()
+    return history_rows[on_side]
 
 
 def split_features_from_label(

@@ -1,0 +1,59 @@
+"""Choose the past features that tell most about the label, out of fold on train rows.
+
+A quick gradient boosting reads each row with all past features that there may be. A feature is as
+important as the error grows when its values are shuffled among rows that the boosting has not seen.
+
+Source: Breiman, "Random Forests", Machine Learning, 2001, section 10.
+"""
+
+from itertools import product
+
+import numpy as np
+
+from tabular_lstm.rows.histories import Histories
+from tabular_lstm.rows.label_measures import measure_of
+from tabular_lstm.rows.past_features import Candidates
+from tabular_lstm.rows.schema import Schema
+
+# The most past features that are tried, and that a schema has.
+MOST_TRIED, MOST = 250, 64
+# The most rows that choose, and the most classes that they tell apart.
+ROWS, MOST_CLASSES = 10_000, 4
+
+
+def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> list[str]:
+    """Name the past features that a schema has: those that tell something, at most `MOST`.
+
+    Args:
+        histories: Those of the train rows.
+        schema: A schema with a layout of histories, without `Schema.row`.
+        labels: The train rows' labels, (histories,): numbers of the classes, or numbers.
+    """
+    from sklearn.ensemble import HistGradientBoostingRegressor  # noqa: PLC0415  it takes a second
+    from sklearn.inspection import permutation_importance  # noqa: PLC0415
+
+    rng = np.random.default_rng(0)
+    rows = np.sort(rng.permutation(len(histories))[:ROWS])
+    candidates, labels = Candidates(histories[rows], schema), labels[rows]
+    names = sorted(candidates.compute, key=lambda name: candidates.rank[name])[:MOST_TRIED]
+    past = [candidates.compute[name]() for name in names]
+    own_rows = histories.table[histories.own[rows]]
+    own_rows = own_rows[:, : own_rows.shape[1] - histories.labels]
+    values = np.column_stack([*past, own_rows]).astype(np.float32)
+    customers = histories.customer[histories.own[rows]]
+    is_second = rng.integers(2, size=customers.max() + 1)[customers] == 1
+    folds = [fold for fold in (is_second, ~is_second) if 0 < fold.sum() < len(rows)]
+    for fold in folds:  # the boosting fails if a feature has no value
+        values[:, np.isnan(values[fold]).all(0)] = 0
+    marks = measure_of(labels, schema.task).marks.astype(float)
+    commonest = np.argsort(-marks.sum(0), kind="stable")[:MOST_CLASSES]
+    importances = np.zeros(values.shape[1])
+    for target, fold in product(marks.T[commonest], folds):
+        model = HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, random_state=0)
+        model.fit(values[~fold], target[~fold])
+        shuffled = permutation_importance(
+            model, values[fold], target[fold], scoring="r2", n_repeats=1, random_state=0
+        )
+        importances += shuffled.importances_mean
+    best = np.argsort(-importances[: len(names)], kind="stable")[:MOST]
+    return [names[place] for place in np.sort(best) if importances[place] > 0]

@@ -1,0 +1,55 @@
+"""An event log from raw rows to a scoring: labels on one kind of event, known late."""
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
+from tests.helpers.event_log import COLUMNS, event_log
+from tests.helpers.histories import TO_SETS, conf_of, raw_of, run
+
+HALVES = SplitOptions(test_fraction=0.5)
+LOG = ColumnsOptions.model_validate(COLUMNS)
+
+
+def test_a_schema_learns_from_every_row_of_the_train_side_and_from_no_other() -> None:
+    """Each customer has an event and an amount of its own, in a row without a label."""
+    rows = event_log(40)
+    mark = rows.drop_duplicates("customer").assign(cancelled="", day="2026-03-01")
+    mark = mark.assign(event="only " + mark["customer"], minutes=1000.0 + np.arange(len(mark)))
+    rows = pd.concat([rows, mark], ignore_index=True)
+    made = run(TO_SETS, {**conf_of(LOG, HALVES), **raw_of(rows)})
+    trained = {*made["train_rows"]["customer"]}
+    assert 10 < len(trained) < 30
+    schema = made["schema"]
+    kinds = {"order", "call", "visit"}
+    assert {*schema.categories["event"]} == {f"only {customer}" for customer in trained} | kinds
+    minutes = mark["minutes"][mark["customer"].isin(trained)]
+    assert schema.quantiles["minutes"][-1] == minutes.max()
+    # The label is on orders alone, which have no minutes; it has what the labelled rows say.
+    assert (made["train_rows"]["event"] == "order").all()
+    assert 0 < schema.variance[schema.features.index("cancelled, earlier")] < 0.26
+
+
+def test_in_a_split_by_time_no_later_row_is_learned_from() -> None:
+    rows = event_log(40)
+    rows.loc[rows["day"] > "2026-04-01", "event"] += ", late"
+    by_time = LOG.model_copy(update={"time": "day", "group": None})
+    split = SplitOptions.model_validate({"kind": "time", "from": "2026-04-01"})
+    made = run(TO_SETS, {**conf_of(by_time, split), **raw_of(rows)})
+    assert made["schema"].categories["event"] == ["call", "order", "visit"]
+
+
+def test_half_lives_are_quantiles_of_the_time_between_two_rows() -> None:
+    rows = event_log(40).drop_duplicates(["customer", "day"])
+    made = run(TO_SETS, {**conf_of(LOG, HALVES), **raw_of(rows)})
+    of_train = rows[rows["customer"].isin(made["train_rows"]["customer"])]
+    days = pd.to_datetime(of_train["day"])
+    gaps = days.sort_values().groupby(of_train["customer"]).diff().dt.days
+    expected = gaps.quantile([0.25, 0.5, 0.9], "nearest").tolist()
+    np.testing.assert_allclose(made["schema"].history.half_lives, expected)
+
+
+def test_the_past_features_that_tell_something_are_chosen() -> None:
+    made = run(TO_SETS, {**conf_of(LOG, HALVES), **raw_of(event_log(150))})
+    chosen = [name for name in made["schema"].row.features if name.startswith("event call")]
+    assert [name for name in chosen if ", count" in name]
