@@ -42,6 +42,15 @@ def _delay(time: float | str) -> float | str:
     raise ValueError("expected '30 days', '12 hours' or the like, or a number of 0 or more")
 
 
+def _of_one_column(predict: Any) -> Any:
+    match predict:
+        case None | str():
+            return predict
+        case dict() if len(predict) == 1 and [] not in predict.values():
+            return {n: v if isinstance(v, list) else [v] for n, v in predict.items()}
+    raise ValueError("expected a column, or one column and its values: {event_type: order}")
+
+
 class History(Parameters):
     """Which rows are one sequence: a row and the earlier rows of the same customer.
 
@@ -54,31 +63,41 @@ class History(Parameters):
             if `order` has dates), or for dates a text such as `30 days` or `12 hours`. An earlier
             label is a feature if it is known at the time of the predicted row. Default: earlier
             labels are never features.
-        predict: Column that marks the rows to predict in a scoring: 1, yes or true. Default: the
-            last row of each customer.
+        predict: Column that marks the rows to predict in a scoring: 1, yes or true. Or one column
+            and its value or values, such as `{event_type: order}`: a scoring predicts the last such
+            row of each customer, and such rows judge. The column may be a feature too; a single
+            value becomes a list. Default: the last row of each customer.
     """
 
     of: str
     order: str
     steps: Annotated[StrictInt, Field(ge=1, le=MOST_STEPS)] = 20
     known_after: Annotated[Number | str, AfterValidator(_delay)] | None = None
-    predict: str | None = None
+    predict: Annotated[str | dict[str, list[Value]] | None, BeforeValidator(_of_one_column)] = None
 
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
-        if self.of == self.order or self.predict in (self.of, self.order):
+        predict = [self.predict] if isinstance(self.predict, str) else [*(self.predict or {})]
+        if len({self.of, self.order, *predict}) < 2 + len(predict):
             raise ValueError("of, order and predict: expected a different column for each")
         return self
 
     @property
     def columns(self) -> set[str]:
         """Name the columns that the block names."""
-        return {name for name in (self.of, self.order, self.predict) if name is not None}
+        return {self.of, self.order, *filter(None, [self.mark])}
+
+    @property
+    def mark(self) -> str | None:
+        """Name the column of valid rows that tells which rows a scoring may predict."""
+        if isinstance(self.predict, dict):
+            return f"{shown(next(iter(self.predict)))}, to predict"  # the column may be a feature
+        return self.predict
 
     @property
     def scored(self) -> str:
         """Say which rows a scoring predicts, as `Examples.judged_on` does."""
-        return "last rows" if self.predict is None else "marked rows"
+        return "marked rows" if isinstance(self.predict, str) else "last rows"
 
     @property
     def words(self) -> str:

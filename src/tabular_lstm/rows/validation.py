@@ -239,8 +239,8 @@ def _read_columns(
         yield columns.label, read_label_cells(part[columns.label], columns, number_format)
     else:
         yield columns.label, labels_or_nan(part[columns.label], columns, number_format)
-    if history is not None and (predict := history.predict) in part:
-        yield str(predict), (are_marked(part[predict], number_format), {})
+    if history is not None and isinstance(predict := history.predict, str) and predict in part:
+        yield predict, (are_marked(part[predict], number_format), {})
     if columns.weight is not None:
         yield columns.weight, read_weights(part[columns.weight], number_format)
 
