@@ -77,8 +77,7 @@ class History(Parameters):
 
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
-        predict = [self.predict] if isinstance(self.predict, str) else [*(self.predict or {})]
-        if len({self.of, self.order, *predict}) < 2 + len(predict):
+        if self.of == self.order or self.chosen_by in (self.of, self.order):
             raise ValueError("of, order and predict: expected a different column for each")
         return self
 
@@ -88,16 +87,27 @@ class History(Parameters):
         return {self.of, self.order, *filter(None, [self.mark])}
 
     @property
-    def mark(self) -> str | None:
-        """Name the column of valid rows that tells which rows a scoring may predict."""
-        if isinstance(self.predict, dict):
-            return f"{shown(next(iter(self.predict)))}, to predict"  # the column may be a feature
-        return self.predict
+    def chosen_by(self) -> str | None:
+        """Name the column that tells which rows a scoring may predict."""
+        return next(iter(self.predict)) if isinstance(self.predict, dict) else self.predict
 
     @property
-    def scored(self) -> str:
-        """Say which rows a scoring predicts, as `Examples.judged_on` does."""
-        return "marked rows" if isinstance(self.predict, str) else "last rows"
+    def values(self) -> list[Value]:
+        """Give the values of the rows that it may; none if the column marks them."""
+        return self.predict[str(self.chosen_by)] if isinstance(self.predict, dict) else []
+
+    @property
+    def mark(self) -> str | None:
+        """Name the column of valid rows that tells it: bool."""
+        # The column of values may be a feature too.
+        return f"{self.chosen_by}, to predict" if self.values else self.chosen_by
+
+    @property
+    def scored(self) -> Literal["marked rows", "chosen last rows", "last rows"]:
+        """Say which rows a scoring predicts, as `JudgingRows.definition` does."""
+        if self.values:
+            return "chosen last rows"
+        return "last rows" if self.predict is None else "marked rows"
 
     @property
     def words(self) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self, cast
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, counted
 from tabular_lstm.parameters.columns import ColumnsOptions, History, delay_of
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.dates import DATES, TimeReader, has_dates
@@ -246,7 +246,8 @@ def last_rows(
     A scoring predicts each customer's last row. So an example counts if it was its customer's last
     row at one of several times, and its customer was seen within the labels' delay before this
     time. The times are one delay apart, back from the newest row; or, if any row within one delay
-    of the newest row has no label, back from one delay before it. Without a delay, the median time
+    of the newest row has no label, back from one delay before it. If conf names values under
+    `predict`, only rows with these values are meant in all this. Without a delay, the median time
     between two rows of a customer takes its place, and each customer's last row of all counts too.
     The first third of the whole time is left out where customers have several rows, because the
     first rows of a table have shorter histories than those of today.
@@ -259,6 +260,9 @@ def last_rows(
     Returns:
         These examples, bool (examples,), and those of the newest time alone, likewise: one row of
         each customer.
+
+    Raises:
+        DataError: No example has a value that conf names under `predict`.
     """
     layout = cast(HistoryLayout, schema.history)
     roles = roles_of(rows, layout, schema.label)
@@ -271,16 +275,28 @@ def last_rows(
         is_other = (values[1:] != values[:-1]).any(axis=1) | (np.diff(time) != 0)
         equal_rows = np.cumsum(np.append(True, is_other | (np.diff(customer) != 0)))
         order = order[np.lexsort((order, equal_rows))]
+    labels, times = roles.labels, roles.time
+    if layout.values:
+        may_be = rows[layout.mark].to_numpy(bool)
+        if not may_be[: len(sequences)].any():
+            raise DataError(
+                f"columns.history.predict is {layout.predict}: none of the "
+                f"{counted(len(sequences), 'labelled row')} of a side has such a value. Name the "
+                "values of rows that have labels, as the file writes them."
+            )
+        which = may_be[order]
+        order, customer, time = order[which], customer[which], time[which]
+        labels, times = labels[may_be], times[may_be]
     newest, oldest = time.max(), time.min()
     gaps = np.diff(time)[np.diff(customer) == 0]
-    if np.isnan(roles.labels[roles.time > newest - delay]).any():
+    if np.isnan(labels[times > newest - delay]).any():
         newest -= delay
     usual_gap = float(np.median(gaps[gaps > 0])) if gaps.any() else 1.0
     window = np.ceil((time - newest) / (delay or usual_gap))
     is_final = np.diff(customer, append=-1) != 0
     is_last = (np.diff(window, append=np.nan) != 0) | is_final
     is_recent = (window <= 0) & (time >= oldest + (newest - oldest) / 3 * gaps.any())
-    judges, newest_rows = np.empty((2, len(time)), bool)
+    judges, newest_rows = np.zeros((2, len(rows)), bool)
     judges[order] = is_last & (is_recent | (is_final & (not delay)))
     newest_rows[order] = is_last & (window == 0) if delay else is_final
     judges = judges[: len(sequences)]
