@@ -188,6 +188,25 @@ def test_rows_that_a_column_marks_get_predictions_and_the_others_are_history(
     assert "columns.history.predict" in message
 
 
+def test_the_last_row_of_some_values_gets_the_prediction_not_the_last_of_all(
+    visited: Project,
+) -> None:
+    declare_visits(visited, predict={"ward": "north"})
+    rows = visits(60, seed=2)
+    found = scored(visited, in_a_file(rows, visited.path))
+    last = newest(rows[rows["ward"] == "north"])
+    assert {*found.index} == {*last["id"]}
+    assert (~last["id"].isin(newest(rows)["id"])).sum() > 10
+    np.testing.assert_array_equal(
+        found.loc[last["id"], "probability"], by_the_artifact(visited, rows)[last.index]
+    )
+    declare_visits(visited, predict={"ward": ["west", 7]})
+    path = in_a_file(rows, visited.path)
+    assert "column 'ward' marks no row to predict by west or 7" in logged(
+        *SCORING, *rows_at(path, "monitoring.exit_on_alarm=0")
+    )
+
+
 @pytest.mark.long
 def test_a_label_counts_from_when_it_is_known_and_only_then(project: Project) -> None:
     train_on(project, visits(300), known_after="30 days")
