@@ -228,6 +228,41 @@ def test_what_may_be_a_mistake_in_a_history_is_named(caplog: pytest.LogCaptureFi
     assert words in caplog.text
 
 
+def test_a_second_column_orders_rows_of_one_time_and_changes_nothing_else() -> None:
+    # The visits 2 and 3 are on one day, and so are 4 and 5; 5 comes before 4.
+    visit = visits()["visit"]
+    cells = visits().assign(
+        visit=visit.map(dict(zip("12345", "12244", strict=True))),
+        line=visit.map(dict(zip("12345", ["1", "1.0", "2", "20", "3"], strict=True))),
+    )
+    made = sets_of(cells, with_history({"then": "line"}, []))
+    assert made["schema"].features == ["dose", "visit, since the row before", "visit"]
+    histories = {row: doses(made, row) for row in range(THIRD - 1, LAST + 1)}
+    assert histories == {
+        6: [101],
+        7: [101, 102],
+        8: [101, 102, 103],
+        9: [101, 102, 103, 105, 104],
+        10: [101, 102, 103, 105],
+    }
+    gap = made["schema"].features.index("visit, since the row before")
+    assert history_of(made, 9).dense()[0, 1:, gap].tolist() == [1, 0, 2, 0]
+    without = sets_of(cells.drop(columns="line"))
+    assert doses(without, 9) == [101, 102, 103, 104]
+    # A row without a label is history of one of the same day.
+    cells.loc[10, "sick"] = ""
+    assert doses(sets_of(cells, with_history({"then": "line"}, [])), 9) == histories[9]
+    # Of the same day the last line judges, whatever its place in the file.
+    judging = sets_of(cells, with_history({"then": "line", "known_after": 2.0}, []))
+    assert {*judging["test_set"].judged_rows["line"] % 10} <= {0, 2}
+    cells.loc[THIRD, "line"] = ""
+    made = sets_of(cells, with_history({"then": "line"}, []))
+    assert made["quarantined_rows"]["reason"].tolist() == ["line: no time"]
+    cells.loc[THIRD, "line"] = str(2**53)
+    with pytest.raises(DataError, match="Column 'line', the order of histories: numbers of 2"):
+        sets_of(cells, with_history({"then": "line"}, []))
+
+
 def with_history(history: dict[str, Any], categorical: list[str]) -> ColumnsOptions:
     declared = COLUMNS.history.model_copy(update=history)
     return COLUMNS.model_copy(update={"history": declared, "categorical": categorical})

@@ -57,7 +57,8 @@ class History(Parameters):
     Attributes:
         of: Column that identifies the customer: a person, a patient, a machine.
         order: Column with the time of the row: dates, or numbers that grow with time.
-            Rows with the same time are not earlier than each other.
+            Rows with the same time are not earlier than each other. Or a list of this column and
+            of `then`.
         steps: Most rows in a sequence, including the row itself: 1 to 200. Default: 20.
         known_after: Time from a row until its label is known: a number in the unit of `order` (days
             if `order` has dates), or for dates a text such as `30 days` or `12 hours`. An earlier
@@ -67,6 +68,9 @@ class History(Parameters):
             and its value or values, such as `{event_type: order}`: a scoring predicts the last such
             row of each customer, and such rows judge. The column may be a feature too; a single
             value becomes a list. Default: the last row of each customer.
+        then: In conf the second of two columns under `order`: numbers that order rows with the same
+            time, such as the lines of a receipt. Delays and gaps are those of the time. Default:
+            none.
     """
 
     of: str
@@ -74,17 +78,29 @@ class History(Parameters):
     steps: Annotated[StrictInt, Field(ge=1, le=MOST_STEPS)] = 20
     known_after: Annotated[Number | str, AfterValidator(_delay)] | None = None
     predict: Annotated[str | dict[str, list[Value]] | None, BeforeValidator(_of_one_column)] = None
+    then: str | None = unless(None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _order_is_one_or_two(cls, block: Any) -> Any:
+        match block:
+            case {"order": [order, then], **others}:
+                return {**others, "order": order, "then": then}
+            case {"order": list() as names}:
+                raise ValueError(f"order = {names}: expected a column, or a list of two columns")
+        return block
 
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
-        if self.of == self.order or self.chosen_by in (self.of, self.order):
+        names = [*filter(None, (self.of, self.order, self.then, self.chosen_by))]
+        if len({*names}) < len(names):
             raise ValueError("of, order and predict: expected a different column for each")
         return self
 
     @property
     def columns(self) -> set[str]:
         """Name the columns that the block names."""
-        return {self.of, self.order, *filter(None, [self.mark])}
+        return {self.of, self.order, *filter(None, [self.then, self.mark])}
 
     @property
     def chosen_by(self) -> str | None:
@@ -113,7 +129,8 @@ class History(Parameters):
     def words(self) -> str:
         """Say which rows are a history."""
         most = counted(self.steps, "row")
-        return f"{most} at most of each {shown(self.of)}, by {shown(self.order)}"
+        then = f" and {shown(self.then)}" if self.then else ""
+        return f"{most} at most of each {shown(self.of)}, by {shown(self.order)}{then}"
 
 
 # Split --------------------------------------------------------------------------------------------

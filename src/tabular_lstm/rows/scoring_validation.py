@@ -201,7 +201,7 @@ class RowCheck:
         if history is not None and roles is not None:
             if is_folder and self.key is not None:
                 scored = self._without_superseded(scored, cells, keys, roles.customers)
-            scored_roles = Roles(roles.customers[scored], roles.time[scored], roles.labels[scored])
+            scored_roles = Roles(roles.customers[scored], *(part[scored] for part in roles[1:]))
             scored_histories = histories(scored_roles, table[scored], self.schema)
             may_be = may_be_predicted(cells, history, self.number_format)[scored]
             scored, sequences = scored[may_be], scored_histories[may_be]

@@ -1,7 +1,7 @@
 """Sort rows by time, and find for each row the earlier rows of its customer: its history.
 
 Only this module decides which rows are earlier, and only by time, so that no later row can get into
-a history. A row with the same time is not earlier.
+a history. A row with the same time is not earlier, unless a second column in conf orders them.
 """
 
 from dataclasses import dataclass
@@ -36,12 +36,13 @@ def history_layout(columns: ColumnsOptions, history: History, rows: pd.DataFrame
             f"columns.history.known_after is {history.known_after!r}, but the times in "
             f"'{history.order}' are numbers: expected a number in the unit of these times."
         )
-    if not dates and (large := rows[history.order].abs() >= EXACT).any():
-        raise DataError(
-            f"Column '{history.order}', the order of histories: numbers of 2^53 or more, such as "
-            f"{rows[history.order][large].iloc[0]:g}, cannot be told apart. Expected dates, or "
-            "smaller numbers, such as milliseconds in place of nanoseconds."
-        )
+    for name in [*([] if dates else [history.order]), *filter(None, [history.then])]:
+        if (large := rows[name].abs() >= EXACT).any():
+            raise DataError(
+                f"Column '{name}', the order of histories: numbers of 2^53 or more, such as "
+                f"{rows[name][large].iloc[0]:g}, cannot be told apart. Expected dates, or "
+                "smaller numbers, such as milliseconds in place of nanoseconds."
+            )
     labels = [f"{columns.label}, earlier"] if history.known_after is not None else []
     if labels and len(columns.task.classes) > 2:
         labels = [f"{labels[0]}: {name}" for name in columns.task.classes]
@@ -63,11 +64,13 @@ class Roles(NamedTuple):
         time: float64 (rows,), see `time_of`.
         labels: float64 (rows,): the number of the class, or the number; NaN where there is none.
             Default: (0,), labels are not features.
+        then: float64 (rows,): what orders rows of one time. Default: (1,), nothing does.
     """
 
     customers: pd.Series
     time: np.ndarray
     labels: np.ndarray = np.empty(0)
+    then: np.ndarray = np.zeros(1)
 
 
 def time_of(times: np.ndarray) -> np.ndarray:
@@ -80,7 +83,8 @@ def time_of(times: np.ndarray) -> np.ndarray:
 def roles_of(rows: pd.DataFrame, layout: HistoryLayout, label: str) -> Roles:
     """Take the roles of valid rows."""
     labels = rows[label].to_numpy(np.float64) if layout.labels else np.full(len(rows), np.nan)
-    return Roles(rows[layout.of], time_of(rows[layout.order].to_numpy()), labels)
+    then = rows[layout.then].to_numpy(np.float64) if layout.then else np.zeros(len(rows))
+    return Roles(rows[layout.of], time_of(rows[layout.order].to_numpy()), labels, then)
 
 
 def read_roles(
@@ -112,10 +116,13 @@ def read_roles(
     )
     reader = TimeReader(number_format, layout.form, numbers=not layout.dates)
     times, problems[time_column] = reader.read(cells[time_column])
-    labels = np.full(len(cells), np.nan)
+    labels, then = np.full(len(cells), np.nan), np.zeros(len(cells))
+    if layout.then:
+        reader = TimeReader(number_format, numbers=True)
+        then, problems[layout.then] = reader.read(cells[layout.then])
     if layout.labels:
         labels, problems[schema.label] = labels_or_nan(cells[schema.label], schema, number_format)
-    roles = Roles(customers.reset_index(drop=True), time_of(times), labels)
+    roles = Roles(customers.reset_index(drop=True), time_of(times), labels, then)
     return roles, {name: faults for name, faults in problems.items() if faults}
 
 
@@ -126,7 +133,8 @@ class Timeline:
     Attributes:
         order: Place of each sorted row among the given rows, int64 (rows,).
         start: For each sorted row, the place of its customer's first row, int64 (rows,).
-        tie: Likewise, the place of its customer's first row that has the same time.
+        tie: Likewise, the place of its customer's first row that is not earlier: it has the same
+            time and, where rows have it, the same `Roles.then`.
         customer: Likewise, the number of its customer.
         time: Likewise, its time, see `Roles`.
     """
@@ -139,14 +147,15 @@ class Timeline:
 
     @classmethod
     def of(cls, roles: Roles, table: np.ndarray | None = None) -> Self:
-        """Sort rows; those of one customer and one time by their values in a table, if given."""
+        """Sort rows; those that are not earlier than each other by their values, if given."""
         customer, time = pd.factorize(roles.customers)[0], roles.time
+        then = np.broadcast_to(roles.then, len(time))
         # Labels are the last features and count least, so that unknown labels change no order.
         values = () if table is None else table[:, ::-1].T
-        order = np.lexsort((*values, time, customer))
-        customer, time = customer[order], time[order]
+        order = np.lexsort((*values, then, time, customer))
+        customer, time, then = customer[order], time[order], then[order]
         is_first = np.diff(customer, prepend=-1) != 0
-        is_later = is_first | (np.diff(time, prepend=np.nan) != 0)
+        is_later = is_first | (np.diff([time, then], prepend=np.nan) != 0).any(axis=0)
         start, tie = (
             np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
             for new in (is_first, is_later)
@@ -230,12 +239,16 @@ def histories(
 
 
 def pasts_of(sides: list[pd.DataFrame], other_rows: pd.DataFrame, history: History) -> pd.DataFrame:
-    """Give the other rows that are earlier than a labelled row, of a side, of their customer."""
+    """Give the other rows that are earlier than a labelled row, of a side, of their customer.
+
+    With `then`, those of the same time are given too; which are earlier, only `Timeline` decides.
+    """
     labelled = pd.concat([side[[history.of, history.order]] for side in sides], ignore_index=True)
     newest = other_rows[history.of].map(labelled.groupby(history.of)[history.order].max())
     if other_rows.empty:  # then its times have any type
         return other_rows
-    return other_rows[other_rows[history.order].to_numpy() < newest.to_numpy()]
+    times = other_rows[history.order]
+    return other_rows[(times.le(newest) if history.then else times.lt(newest)).to_numpy()]
 
 
 def last_rows(
@@ -273,6 +286,7 @@ def last_rows(
         table = sequences.table[:, : -sequences.labels]
         values = np.where(np.isnan(table), np.inf, table)
         is_other = (values[1:] != values[:-1]).any(axis=1) | (np.diff(time) != 0)
+        is_other |= np.diff(roles.then[order]) != 0
         equal_rows = np.cumsum(np.append(True, is_other | (np.diff(customer) != 0)))
         order = order[np.lexsort((order, equal_rows))]
     labels, times = roles.labels, roles.time

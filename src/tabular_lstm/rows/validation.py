@@ -233,6 +233,8 @@ def _read_columns(
         yield columns.of, read_key(part[columns.of], number_format, word)
     for name in columns.times:
         yield name, times.read(part[name])
+    if history is not None and history.then is not None:
+        yield history.then, TimeReader(number_format, numbers=True).read(part[history.then])
     for name in features:
         yield name, column_of(name, columns).read(part[name], number_format)
     if history is None:
@@ -260,12 +262,13 @@ def may_be_predicted(
 def _feature_names(raw_rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> list[str]:
     """Name the feature columns, in their order."""
     roles = [name for role in ROLES if (name := getattr(columns, role)) is not None]
-    history_columns = [columns.history.of, columns.history.order] if columns.history else []
-    if columns.history and columns.history.values:  # a training does not need a column of marks
-        history_columns.append(str(columns.history.chosen_by))
+    history = columns.history
+    history_columns = [history.of, history.order, history.then] if history else []
+    if history and history.values:  # a training does not need a column of marks
+        history_columns.append(history.chosen_by)
     left_out = columns.not_features.union(columns.ignore)
     features = columns.features or [name for name in raw_rows.columns if name not in left_out]
-    declared = [(name, "columns.history") for name in history_columns]
+    declared = [(name, "columns.history") for name in history_columns if name is not None]
     declared += [(name, "columns") for name in (*roles, *features)]
     declared += [(name, "columns.ignore") for name in columns.ignore]
     declared += [(n, f"columns.{block}") for block in DESCRIBED for n in getattr(columns, block)]
