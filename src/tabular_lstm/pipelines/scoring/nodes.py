@@ -29,6 +29,10 @@ logger = logging.getLogger(__name__)
 NOT_WATCHED = "These rows {} compared with those that the champion was trained on: {}. {}"
 KNOWN = "Earlier labels, where known, are features of the champion; an empty column is enough"
 ADVICE = "A retraining that promotes its candidate solves this"
+LATE = (
+    "%d of %d predictions are of rows that are older than the newest one by more than known_after, "
+    "%s, so that their labels should be known by now. Leave out customers without newer rows"
+)
 NOT_SCORED = (
     "No row was scored, because conf sets monitoring.on_drift: stop. Restore the file; or score "
     "without a comparison: --params monitoring.on_drift=warn. " + ADVICE + "."
@@ -125,4 +129,7 @@ def summarize_scoring(
         values = [*map(str, history.values or MARKS)]
         message = "%s: column '%s' marks no row to predict by %s"
         logger.warning(message, file, history.chosen_by, " or ".join(values))
+    if history is not None and (late_count := row_scorer.late(scoring_counts)):
+        known_after = str(history.known_after).removesuffix(".0")
+        logger.warning(LATE, late_count, scoring_counts.predicted.rows, known_after)
     return row_scorer.summarize(scoring_counts)
