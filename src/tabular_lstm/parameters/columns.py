@@ -12,8 +12,10 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StrictInt,
+    Tag,
     model_validator,
 )
 
@@ -24,6 +26,7 @@ from tabular_lstm.task import Task, Value
 # History ------------------------------------------------------------------------------------------
 
 MOST_STEPS = 200
+MARKS = ("1", "yes", "true")  # of rows to predict, in the column under `predict`
 DAYS = {"day": 1.0, "hour": 1 / 24, "minute": 1 / 1440, "week": 7.0}
 TIME = re.compile("[0-9]{1,9} (minute|hour|day|week)s?")
 
@@ -42,13 +45,23 @@ def _delay(time: float | str) -> float | str:
     raise ValueError("expected '30 days', '12 hours' or the like, or a number of 0 or more")
 
 
-def _of_one_column(predict: Any) -> Any:
-    match predict:
-        case None | str():
-            return predict
-        case dict() if len(predict) == 1 and [] not in predict.values():
-            return {n: v if isinstance(v, list) else [v] for n, v in predict.items()}
-    raise ValueError("expected a column, or one column and its values: {event_type: order}")
+# A column of marks, or one column and its values; a single value becomes a list.
+Predict = Annotated[
+    Annotated[str, Tag("column")]
+    | Annotated[
+        dict[
+            str,
+            Annotated[
+                list[Value],
+                Field(min_length=1),
+                BeforeValidator(lambda values: values if isinstance(values, list) else [values]),
+            ],
+        ],
+        Field(min_length=1, max_length=1),
+        Tag("one column and its values"),
+    ],
+    Discriminator(lambda of: "one column and its values" if isinstance(of, dict) else "column"),
+]
 
 
 class History(Parameters):
@@ -77,23 +90,21 @@ class History(Parameters):
     order: str
     steps: Annotated[StrictInt, Field(ge=1, le=MOST_STEPS)] = 20
     known_after: Annotated[Number | str, AfterValidator(_delay)] | None = None
-    predict: Annotated[str | dict[str, list[Value]] | None, BeforeValidator(_of_one_column)] = None
+    predict: Predict | None = None
     then: str | None = unless(None)
 
     @model_validator(mode="before")
     @classmethod
-    def _order_is_one_or_two(cls, block: Any) -> Any:
+    def _order_may_be_two(cls, block: Any) -> Any:
         match block:
             case {"order": [order, then], **others}:
                 return {**others, "order": order, "then": then}
-            case {"order": list() as names}:
-                raise ValueError(f"order = {names}: expected a column, or a list of two columns")
         return block
 
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
-        names = [*filter(None, (self.of, self.order, self.then, self.chosen_by))]
-        if len({*names}) < len(names):
+        names = filter(None, (self.of, self.order, self.then, self.chosen_by))
+        if any(name == other for name, other in combinations(names, 2)):
             raise ValueError("of, order and predict: expected a different column for each")
         return self
 
@@ -109,28 +120,31 @@ class History(Parameters):
 
     @property
     def values(self) -> list[Value]:
-        """Give the values of the rows that it may; none if the column marks them."""
-        return self.predict[str(self.chosen_by)] if isinstance(self.predict, dict) else []
+        """Give the values of these rows; marks are in lower case."""
+        return self.predict[str(self.chosen_by)] if isinstance(self.predict, dict) else [*MARKS]
 
     @property
     def mark(self) -> str | None:
         """Name the column of valid rows that tells it: bool."""
         # The column of values may be a feature too.
-        return f"{self.chosen_by}, to predict" if self.values else self.chosen_by
+        return f"{self.chosen_by}, to predict" if isinstance(self.predict, dict) else self.predict
 
     @property
     def scored(self) -> Literal["marked rows", "chosen last rows", "last rows"]:
         """Say which rows a scoring predicts, as `JudgingRows.definition` does."""
-        if self.values:
-            return "chosen last rows"
-        return "last rows" if self.predict is None else "marked rows"
+        return (
+            "last rows"
+            if self.predict is None
+            else "marked rows"
+            if isinstance(self.predict, str)
+            else "chosen last rows"
+        )
 
     @property
     def words(self) -> str:
         """Say which rows are a history."""
-        most = counted(self.steps, "row")
-        then = f" and {shown(self.then)}" if self.then else ""
-        return f"{most} at most of each {shown(self.of)}, by {shown(self.order)}{then}"
+        by = " and ".join(map(shown, filter(None, (self.order, self.then))))
+        return f"{counted(self.steps, 'row')} at most of each {shown(self.of)}, by {by}"
 
 
 # Split --------------------------------------------------------------------------------------------

@@ -264,7 +264,7 @@ def warn_of_late_labels(
     """
     if columns.history is None or columns.history.known_after is not None or history.empty:
         return
-    if columns.history.values:
+    if isinstance(columns.history.predict, dict):  # other rows may never have a label
         history = history[history[columns.history.mark].to_numpy(bool)]
     order = columns.history.order
     newest = labelled[order].max()

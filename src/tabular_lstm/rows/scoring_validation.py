@@ -173,7 +173,6 @@ class RowCheck:
             DataError: See `Batch.cells`.
         """
         cells, origin = batch.cells, batch.origins
-        history = self.schema.history and (self.history or self.schema.history)
         table, problems = slots_of(cells, self.schema, self.number_format)
         copied = {n: batch.table[n].combine_chunks().cast(kind) for n, kind in self.copied.items()}
         if self.key is not None:
@@ -181,9 +180,9 @@ class RowCheck:
             copied[self.key] = pa.array(keys, pa.string())
             problems = {self.key: key_problems, **problems}
         roles = None
-        if history is not None:
+        if self.history is not None:
             roles, role_problems = read_roles(cells, self.schema, self.number_format)
-            copied[history.of] = pa.array(roles.customers, pa.string())
+            copied[self.history.of] = pa.array(roles.customers, pa.string())
             problems |= role_problems
         rows = pd.Index(origin["row"].to_numpy(), name="row")
         bad_rows, is_left = set_aside(cells.set_axis(rows), problems)
@@ -198,14 +197,14 @@ class RowCheck:
             file_counts = Counter(files.value_counts().to_dict())
         scored = np.flatnonzero(is_left)
         sequences: Sequences = table[scored]
-        if history is not None and roles is not None:
+        if self.history is not None and roles is not None:
             if is_folder and self.key is not None:
                 scored = self._without_superseded(scored, cells, keys, roles.customers)
             scored_roles = Roles(roles.customers[scored], *(part[scored] for part in roles[1:]))
             scored_histories = histories(scored_roles, table[scored], self.schema)
-            may_be = may_be_predicted(cells, history, self.number_format)[scored]
+            may_be = may_be_predicted(cells, self.history, self.number_format)[scored]
             scored, sequences = scored[may_be], scored_histories[may_be]
-            if history.scored != "marked rows":
+            if self.history.scored != "marked rows":
                 scored, sequences = scored[sequences.are_last], sequences[sequences.are_last]
         return CheckedBatch(
             rows=file_counts,

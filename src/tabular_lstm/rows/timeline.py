@@ -36,13 +36,12 @@ def history_layout(columns: ColumnsOptions, history: History, rows: pd.DataFrame
             f"columns.history.known_after is {history.known_after!r}, but the times in "
             f"'{history.order}' are numbers: expected a number in the unit of these times."
         )
-    for name in [*([] if dates else [history.order]), *filter(None, [history.then])]:
-        if (large := rows[name].abs() >= EXACT).any():
-            raise DataError(
-                f"Column '{name}', the order of histories: numbers of 2^53 or more, such as "
-                f"{rows[name][large].iloc[0]:g}, cannot be told apart. Expected dates, or "
-                "smaller numbers, such as milliseconds in place of nanoseconds."
-            )
+    if not dates and (large := rows[history.order].abs() >= EXACT).any():
+        raise DataError(
+            f"Column '{history.order}', the order of histories: numbers of 2^53 or more, such as "
+            f"{rows[history.order][large].iloc[0]:g}, cannot be told apart. Expected dates, or "
+            "smaller numbers, such as milliseconds in place of nanoseconds."
+        )
     labels = [f"{columns.label}, earlier"] if history.known_after is not None else []
     if labels and len(columns.task.classes) > 2:
         labels = [f"{labels[0]}: {name}" for name in columns.task.classes]
@@ -118,8 +117,9 @@ def read_roles(
     times, problems[time_column] = reader.read(cells[time_column])
     labels, then = np.full(len(cells), np.nan), np.zeros(len(cells))
     if layout.then:
-        reader = TimeReader(number_format, numbers=True)
-        then, problems[layout.then] = reader.read(cells[layout.then])
+        then, problems[layout.then] = TimeReader(number_format, numbers=True).read(
+            cells[layout.then]
+        )
     if layout.labels:
         labels, problems[schema.label] = labels_or_nan(cells[schema.label], schema, number_format)
     roles = Roles(customers.reset_index(drop=True), time_of(times), labels, then)
@@ -148,8 +148,8 @@ class Timeline:
     @classmethod
     def of(cls, roles: Roles, table: np.ndarray | None = None) -> Self:
         """Sort rows; those that are not earlier than each other by their values, if given."""
-        customer, time = pd.factorize(roles.customers)[0], roles.time
-        then = np.broadcast_to(roles.then, len(time))
+        customer = pd.factorize(roles.customers)[0]
+        time, then = np.broadcast_arrays(roles.time, roles.then)
         # Labels are the last features and count least, so that unknown labels change no order.
         values = () if table is None else table[:, ::-1].T
         order = np.lexsort((*values, then, time, customer))
@@ -285,25 +285,21 @@ def last_rows(
     if sequences.labels:  # of rows that are equal but for the label, the last in the file judges
         table = sequences.table[:, : -sequences.labels]
         values = np.where(np.isnan(table), np.inf, table)
-        is_other = (values[1:] != values[:-1]).any(axis=1) | (np.diff(time) != 0)
-        is_other |= np.diff(roles.then[order]) != 0
-        equal_rows = np.cumsum(np.append(True, is_other | (np.diff(customer) != 0)))
+        is_other = np.diff([time, roles.then[order], customer]).any(axis=0)
+        equal_rows = np.cumsum(np.append(True, is_other | (values[1:] != values[:-1]).any(axis=1)))
         order = order[np.lexsort((order, equal_rows))]
-    labels, times = roles.labels, roles.time
-    if layout.values:
-        may_be = rows[layout.mark].to_numpy(bool)
-        if not may_be[: len(sequences)].any():
-            raise DataError(
-                f"columns.history.predict is {layout.predict}: none of the "
-                f"{counted(len(sequences), 'labelled row')} of a side has such a value. Name the "
-                "values of rows that have labels, as the file writes them."
-            )
-        which = may_be[order]
-        order, customer, time = order[which], customer[which], time[which]
-        labels, times = labels[may_be], times[may_be]
+    is_chosen = isinstance(layout.predict, dict)
+    may_be = rows[layout.mark].to_numpy(bool) if is_chosen else np.ones(len(rows), bool)
+    if is_chosen and not may_be[: len(sequences)].any():
+        raise DataError(
+            f"columns.history.predict is {layout.predict}: none of the "
+            f"{counted(len(sequences), 'labelled row')} of a side has such a value. Name the "
+            "values of rows that have labels, as the file writes them."
+        )
+    order, customer, time = (values[may_be[order]] for values in (order, customer, time))
     newest, oldest = time.max(), time.min()
     gaps = np.diff(time)[np.diff(customer) == 0]
-    if np.isnan(labels[times > newest - delay]).any():
+    if np.isnan(roles.labels[may_be & (roles.time > newest - delay)]).any():
         newest -= delay
     usual_gap = float(np.median(gaps[gaps > 0])) if gaps.any() else 1.0
     window = np.ceil((time - newest) / (delay or usual_gap))

@@ -111,7 +111,6 @@ class Kinds:
 
 # Validation ---------------------------------------------------------------------------------------
 
-MARKS = ("1", "yes", "true")  # in a column under `columns.history.predict`
 # What conf may say about a feature, see `ColumnsOptions`.
 DESCRIBED = ("bounds", "missing", "categorical", "dates", "known_in_time", "units")
 # pandas' name for a column without a name, even if it was saved several times.
@@ -254,21 +253,22 @@ def may_be_predicted(
     if history.chosen_by is None:
         return np.ones(len(cells), bool)
     values = read_category(cells[history.chosen_by], (), number_format)
-    if history.values:
-        return values.isin(category_codes(history.values, number_format)).to_numpy(bool)
-    return values.str.lower().isin(MARKS).to_numpy(bool)
+    spelt = values.str.lower() if isinstance(history.predict, str) else values
+    return spelt.isin(category_codes(history.values, number_format)).to_numpy(bool)
 
 
 def _feature_names(raw_rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> list[str]:
     """Name the feature columns, in their order."""
     roles = [name for role in ROLES if (name := getattr(columns, role)) is not None]
     history = columns.history
-    history_columns = [history.of, history.order, history.then] if history else []
-    if history and history.values:  # a training does not need a column of marks
-        history_columns.append(history.chosen_by)
+    # A training does not need a column that marks rows to predict.
+    history_columns = history and [
+        *(history.of, history.order, history.then),
+        *(history.predict if isinstance(history.predict, dict) else ()),
+    ]
     left_out = columns.not_features.union(columns.ignore)
     features = columns.features or [name for name in raw_rows.columns if name not in left_out]
-    declared = [(name, "columns.history") for name in history_columns if name is not None]
+    declared = [(name, "columns.history") for name in history_columns or () if name]
     declared += [(name, "columns") for name in (*roles, *features)]
     declared += [(name, "columns.ignore") for name in columns.ignore]
     declared += [(n, f"columns.{block}") for block in DESCRIBED for n in getattr(columns, block)]

@@ -21,7 +21,7 @@ from tabular_lstm.monitoring.reference import Seen, Watch
 from tabular_lstm.network.score import are_many, score
 from tabular_lstm.parameters.columns import delay_of
 from tabular_lstm.parameters.runs import MonitoringOptions
-from tabular_lstm.rows.histories import Histories, Sequences
+from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.raw_rows import same
 from tabular_lstm.rows.scoring_validation import CheckedBatch, RowCheck
 from tabular_lstm.rows.sequences import count_unknown
@@ -53,8 +53,8 @@ class ScoringCounts:
         predicted: Counts of the predictions.
         unknown: By column, the number of rows whose category was not in the training.
         seen: Counts to compare with the champion's reference; None if there is no reference.
-        times: With a delay of labels, how many predictions are of rows with each time, in a
-            thousandth of the delay. Older ones than the delay count at one time.
+        times: With a delay of labels, how many predictions are of rows with each time, in
+            thousandths of the delay, rounded down.
     """
 
     rows: Counter[str]
@@ -69,6 +69,12 @@ class ScoringCounts:
     def of_part(path: Path) -> "ScoringCounts":
         """Read the counts of a part from its file, see `ScoredPart`."""
         return AS_JSON.validate_json(parquet.read_metadata(path).metadata[COUNTS])
+
+    @property
+    def late(self) -> int:
+        """Count the predictions of rows that are older than the newest one by over the delay."""
+        newest = max(self.times, default=0)
+        return sum(rows for time, rows in self.times.items() if newest - time > STEPS + 1)
 
     def __add__(self, other: "ScoringCounts") -> "ScoringCounts":
         return ScoringCounts(
@@ -173,8 +179,11 @@ class RowScorer:
             "run_id": same(self.run_id, count),
             "scored_at": pa.repeat(pa.scalar(self.scored_at, pa.timestamp("ms", "UTC")), count),
         }
-        rows = batch.sequences  # with histories all rows of the batch
-        rows = rows.rows() if isinstance(rows, Histories) else rows
+        rows, times = batch.sequences, np.empty(0)
+        if isinstance(rows, Histories):
+            if delay := delay_of((self.check.history and self.check.history.known_after) or 0):
+                times = np.floor(STEPS / delay * rows.time[rows.own])
+            rows = rows.rows()  # all of the batch
         counts = ScoringCounts(
             rows=batch.rows,
             quarantined=len(batch.aside),
@@ -182,23 +191,9 @@ class RowScorer:
             predicted=answers.count(predictions),
             unknown=Counter(count_unknown(rows, self.check.schema)),
             seen=self.watch.count(batch.sequences, predictions) if self.watch else None,
-            times=self._times(batch.sequences),
+            times=Counter(times.tolist()),
         )
         return counts, pa.RecordBatch.from_pydict(columns), batch.aside, batch.expected
-
-    def _times(self, sequences: Sequences) -> Counter[float]:
-        """Count the times of the predicted rows, see `ScoringCounts`."""
-        layout = self.check.schema.history
-        delay = delay_of(layout.known_after or 0) if layout else 0
-        if not delay or not isinstance(sequences, Histories):
-            return Counter()
-        steps = np.floor(STEPS / delay * sequences.time[sequences.own])
-        return Counter(np.maximum(steps, steps.max(initial=-np.inf) - STEPS - 2).tolist())
-
-    def late(self, counts: ScoringCounts) -> int:
-        """Count predictions of rows so much older than the newest one that their label is known."""
-        newest = max(counts.times, default=0)
-        return sum(rows for time, rows in counts.times.items() if newest - time > STEPS + 1)
 
     def _refuse_unpredicted_rows(self, batch: CheckedBatch, predictions: np.ndarray) -> None:
         if (is_unpredicted := have_none(predictions)).any():

@@ -14,7 +14,6 @@ from tabular_lstm.parameters.hyperparameters import ValidationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, ScoringOptions
 from tabular_lstm.rows.raw_rows import Table, refuse_missing_columns
 from tabular_lstm.rows.scoring_validation import CheckedRows, RowCheck
-from tabular_lstm.rows.validation import MARKS
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import warn_of_unknown_columns
@@ -124,12 +123,14 @@ def summarize_scoring(
     """Return the scoring in numbers, and log what is in quarantine."""
     for reason in scoring_counts.kinds.listed():
         logger.warning("In quarantine: %s", reason)
-    history, file = row_scorer.check.history, checked_rows.source.file
-    if history is not None and history.chosen_by and not scoring_counts.predicted.rows:
-        values = [*map(str, history.values or MARKS)]
-        message = "%s: column '%s' marks no row to predict by %s"
-        logger.warning(message, file, history.chosen_by, " or ".join(values))
-    if history is not None and (late_count := row_scorer.late(scoring_counts)):
-        known_after = str(history.known_after).removesuffix(".0")
-        logger.warning(LATE, late_count, scoring_counts.predicted.rows, known_after)
+    history, predicted_count = row_scorer.check.history, scoring_counts.predicted.rows
+    if history is not None and history.chosen_by and not predicted_count:
+        logger.warning(
+            "%s: column '%s' marks no row to predict by %s",
+            checked_rows.source.file,
+            history.chosen_by,
+            " or ".join(map(str, history.values)),
+        )
+    if history is not None and (late_count := scoring_counts.late):
+        logger.warning(LATE, late_count, predicted_count, history.known_after)
     return row_scorer.summarize(scoring_counts)
