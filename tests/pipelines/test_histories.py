@@ -249,12 +249,18 @@ def test_a_second_column_orders_rows_of_one_time_and_changes_nothing_else() -> N
     assert history_of(made, 9).dense()[0, 1:, gap].tolist() == [1, 0, 2, 0]
     without = sets_of(cells.drop(columns="line"))
     assert doses(without, 9) == [101, 102, 103, 104]
+    # Of equal rows of one day the last line judges, whatever its place in the file.
+    again = pd.concat([cells, cells[cells["line"] == "20"].assign(line="10")], ignore_index=True)
+    judging = sets_of(again, with_history({"then": "line", "known_after": 2.0}, []))
+    assert {*judging["test_set"].judged_rows["line"]} == {2, 20}
     # A row without a label is history of one of the same day.
-    cells.loc[10, "sick"] = ""
-    assert doses(sets_of(cells, with_history({"then": "line"}, [])), 9) == histories[9]
-    # Of the same day the last line judges, whatever its place in the file.
-    judging = sets_of(cells, with_history({"then": "line", "known_after": 2.0}, []))
-    assert {*judging["test_set"].judged_rows["line"] % 10} <= {0, 2}
+    cells.loc[LAST - 1, "sick"] = ""
+    made = sets_of(cells, with_history({"then": "line"}, []))
+    assert doses(made, LAST - 1) == histories[LAST - 1]
+    # So it is something new to a retraining if it changes.
+    cells.loc[LAST - 1, "dose"] = "7"
+    other = sets_of(cells, with_history({"then": "line"}, []))
+    assert other["data_summary"].rows_sha256 != made["data_summary"].rows_sha256
     cells.loc[THIRD, "line"] = ""
     made = sets_of(cells, with_history({"then": "line"}, []))
     assert made["quarantined_rows"]["reason"].tolist() == ["line: no time"]
