@@ -205,7 +205,8 @@ def by_customer(schema: Schema, **files: pd.DataFrame) -> list[CheckedBatch]:
         Batch(f"{name}.csv", 1, pa.Table.from_pandas(one, preserve_index=False), f"in/{name}.csv")
         for name, one in files.items()
     ]
-    check = RowCheck(schema, "id", {"id": pa.string(), "patient": pa.string()}, schema.marks)
+    copied = {"id": pa.string(), "patient": pa.string()}
+    check = RowCheck(schema, "id", copied, schema.marks, schema.history)
     return [check.of(batch) for batch in whole_customers(batches, "patient", POINT)]
 
 

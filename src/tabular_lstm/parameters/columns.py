@@ -12,8 +12,10 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StrictInt,
+    Tag,
     model_validator,
 )
 
@@ -24,6 +26,7 @@ from tabular_lstm.task import Task, Value
 # History ------------------------------------------------------------------------------------------
 
 MOST_STEPS = 200
+MARKS = ("1", "yes", "true")  # of rows to predict, in the column under `predict`
 DAYS = {"day": 1.0, "hour": 1 / 24, "minute": 1 / 1440, "week": 7.0}
 TIME = re.compile("[0-9]{1,9} (minute|hour|day|week)s?")
 
@@ -42,49 +45,106 @@ def _delay(time: float | str) -> float | str:
     raise ValueError("expected '30 days', '12 hours' or the like, or a number of 0 or more")
 
 
+# A column of marks, or one column and its values; a single value becomes a list.
+Predict = Annotated[
+    Annotated[str, Tag("column")]
+    | Annotated[
+        dict[
+            str,
+            Annotated[
+                list[Value],
+                Field(min_length=1),
+                BeforeValidator(lambda values: values if isinstance(values, list) else [values]),
+            ],
+        ],
+        Field(min_length=1, max_length=1),
+        Tag("one column and its values"),
+    ],
+    Discriminator(lambda of: "one column and its values" if isinstance(of, dict) else "column"),
+]
+
+
 class History(Parameters):
     """Which rows are one sequence: a row and the earlier rows of the same customer.
 
     Attributes:
         of: Column that identifies the customer: a person, a patient, a machine.
         order: Column with the time of the row: dates, or numbers that grow with time.
-            Rows with the same time are not earlier than each other.
+            Rows with the same time are not earlier than each other. Or a list of this column and
+            of `then`.
         steps: Most rows in a sequence, including the row itself: 1 to 200. Default: 20.
         known_after: Time from a row until its label is known: a number in the unit of `order` (days
             if `order` has dates), or for dates a text such as `30 days` or `12 hours`. An earlier
             label is a feature if it is known at the time of the predicted row. Default: earlier
             labels are never features.
-        predict: Column that marks the rows to predict in a scoring: 1, yes or true. Default: the
-            last row of each customer.
+        predict: Column that marks the rows to predict in a scoring: 1, yes or true. Or one column
+            and its value or values, such as `{event_type: order}`: a scoring predicts the last such
+            row of each customer, and such rows judge. The column may be a feature too; a single
+            value becomes a list. Default: the last row of each customer.
+        then: In conf the second of two columns under `order`: numbers that order rows with the same
+            time, such as the lines of a receipt. Delays and gaps are those of the time. Default:
+            none.
     """
 
     of: str
     order: str
     steps: Annotated[StrictInt, Field(ge=1, le=MOST_STEPS)] = 20
     known_after: Annotated[Number | str, AfterValidator(_delay)] | None = None
-    predict: str | None = None
+    predict: Predict | None = None
+    then: str | None = unless(None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _order_may_be_two(cls, block: Any) -> Any:
+        match block:
+            case {"order": [order, then], **others}:
+                return {**others, "order": order, "then": then}
+        return block
 
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
-        if self.of == self.order or self.predict in (self.of, self.order):
+        names = filter(None, (self.of, self.order, self.then, self.chosen_by))
+        if any(name == other for name, other in combinations(names, 2)):
             raise ValueError("of, order and predict: expected a different column for each")
         return self
 
     @property
     def columns(self) -> set[str]:
         """Name the columns that the block names."""
-        return {name for name in (self.of, self.order, self.predict) if name is not None}
+        return {self.of, self.order, *filter(None, [self.then, self.mark])}
 
     @property
-    def scored(self) -> str:
-        """Say which rows a scoring predicts, as `Examples.judged_on` does."""
-        return "last rows" if self.predict is None else "marked rows"
+    def chosen_by(self) -> str | None:
+        """Name the column that tells which rows a scoring may predict."""
+        return next(iter(self.predict)) if isinstance(self.predict, dict) else self.predict
+
+    @property
+    def values(self) -> list[Value]:
+        """Give the values of these rows; marks are in lower case."""
+        return self.predict[str(self.chosen_by)] if isinstance(self.predict, dict) else [*MARKS]
+
+    @property
+    def mark(self) -> str | None:
+        """Name the column of valid rows that tells it: bool."""
+        # The column of values may be a feature too.
+        return f"{self.chosen_by}, to predict" if isinstance(self.predict, dict) else self.predict
+
+    @property
+    def scored(self) -> Literal["marked rows", "chosen last rows", "last rows"]:
+        """Say which rows a scoring predicts, as `JudgingRows.definition` does."""
+        return (
+            "last rows"
+            if self.predict is None
+            else "marked rows"
+            if isinstance(self.predict, str)
+            else "chosen last rows"
+        )
 
     @property
     def words(self) -> str:
         """Say which rows are a history."""
-        most = counted(self.steps, "row")
-        return f"{most} at most of each {shown(self.of)}, by {shown(self.order)}"
+        by = " and ".join(map(shown, filter(None, (self.order, self.then))))
+        return f"{counted(self.steps, 'row')} at most of each {shown(self.of)}, by {by}"
 
 
 # Split --------------------------------------------------------------------------------------------

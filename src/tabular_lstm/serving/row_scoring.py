@@ -3,7 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, reduce
 from operator import add
@@ -19,6 +19,7 @@ from tabular_lstm.errors import row_list
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch
 from tabular_lstm.network.score import are_many, score
+from tabular_lstm.parameters.columns import delay_of
 from tabular_lstm.parameters.runs import MonitoringOptions
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.raw_rows import same
@@ -38,6 +39,7 @@ from tabular_lstm.serving.promotion_log import began
 from tabular_lstm.serving.scoring_summary import ScoringSummary
 
 COUNTS = b"tabular_lstm.counts"  # in the metadata of a part
+STEPS = 1000  # of a delay of labels, in which times are counted
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class ScoringCounts:
         predicted: Counts of the predictions.
         unknown: By column, the number of rows whose category was not in the training.
         seen: Counts to compare with the champion's reference; None if there is no reference.
+        times: With a delay of labels, how many predictions are of rows with each time, in
+            thousandths of the delay, rounded down.
     """
 
     rows: Counter[str]
@@ -59,11 +63,18 @@ class ScoringCounts:
     predicted: PredictionCounts
     unknown: Counter[str]
     seen: Seen | None
+    times: Counter[float] = field(default_factory=Counter)
 
     @staticmethod
     def of_part(path: Path) -> "ScoringCounts":
         """Read the counts of a part from its file, see `ScoredPart`."""
         return AS_JSON.validate_json(parquet.read_metadata(path).metadata[COUNTS])
+
+    @property
+    def late(self) -> int:
+        """Count the predictions of rows that are older than the newest one by over the delay."""
+        newest = max(self.times, default=0)
+        return sum(rows for time, rows in self.times.items() if newest - time > STEPS + 1)
 
     def __add__(self, other: "ScoringCounts") -> "ScoringCounts":
         return ScoringCounts(
@@ -73,6 +84,7 @@ class ScoringCounts:
             predicted=self.predicted + other.predicted,
             unknown=self.unknown + other.unknown,
             seen=self.seen + other.seen if self.seen and other.seen else None,
+            times=self.times + other.times,
         )
 
 
@@ -167,8 +179,11 @@ class RowScorer:
             "run_id": same(self.run_id, count),
             "scored_at": pa.repeat(pa.scalar(self.scored_at, pa.timestamp("ms", "UTC")), count),
         }
-        rows = batch.sequences  # with histories all rows of the batch
-        rows = rows.rows() if isinstance(rows, Histories) else rows
+        rows, times = batch.sequences, np.empty(0)
+        if isinstance(rows, Histories):
+            if delay := delay_of((self.check.history and self.check.history.known_after) or 0):
+                times = np.floor(STEPS / delay * rows.time[rows.own])
+            rows = rows.rows()  # all of the batch
         counts = ScoringCounts(
             rows=batch.rows,
             quarantined=len(batch.aside),
@@ -176,6 +191,7 @@ class RowScorer:
             predicted=answers.count(predictions),
             unknown=Counter(count_unknown(rows, self.check.schema)),
             seen=self.watch.count(batch.sequences, predictions) if self.watch else None,
+            times=Counter(times.tolist()),
         )
         return counts, pa.RecordBatch.from_pydict(columns), batch.aside, batch.expected
 
