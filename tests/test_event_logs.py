@@ -1,11 +1,21 @@
 """An event log from raw rows to a scoring: labels on one kind of event, known late."""
 
+import json
+from typing import Any
+
 import numpy as np
 import pandas as pd
+import pytest
 
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
+from tests.helpers.commands import RETRAINING, here, succeeds
 from tests.helpers.event_log import COLUMNS, event_log
 from tests.helpers.histories import TO_SETS, conf_of, raw_of, run
+from tests.helpers.once import Once
+from tests.helpers.outputs import document
+from tests.helpers.pages import Parsed
+from tests.helpers.project import QUICK, Project, declare
+from tests.helpers.scorings import SCORING, predictions_of, rows_at
 
 HALVES = SplitOptions(test_fraction=0.5)
 LOG = ColumnsOptions.model_validate(COLUMNS)
@@ -53,3 +63,50 @@ def test_the_past_features_that_tell_something_are_chosen() -> None:
     made = run(TO_SETS, {**conf_of(LOG, HALVES), **raw_of(event_log(150))})
     chosen = [name for name in made["schema"].row.features if name.startswith("event call")]
     assert [name for name in chosen if ", count" in name]
+
+
+@pytest.fixture
+def shop(project: Project, once: Once) -> Project:
+    """A project whose champion predicts of each customer the last order."""
+
+    def retrain() -> None:
+        event_log().to_csv(project.raw, index=False)
+        columns = {**COLUMNS, "history": {**COLUMNS["history"], "predict": {"event": "order"}}}
+        declare(project, **QUICK, columns=columns, split={"test_fraction": 0.3})
+        succeeds(here(*RETRAINING))
+
+    return once("a shop", project, retrain)
+
+
+def drift_of(project: Project, rows: pd.DataFrame) -> dict[str, Any]:
+    """Score rows, and give what the drift says."""
+    rows.to_csv(project.path / "new.csv", index=False)
+    succeeds(here(*SCORING, *rows_at(project.path / "new.csv", "monitoring.exit_on_alarm=0")))
+    drift: dict[str, Any] = document(project, "08_reporting/scoring_drift.json")
+    return drift
+
+
+@pytest.mark.long
+def test_what_happens_to_rows_that_are_not_predicted_is_no_drift(shop: Project) -> None:
+    rows = event_log(150, seed=1)
+    is_order = rows["event"] == "order"
+    rows.loc[~is_order, "minutes"] = rows["minutes"] * 9
+    more_visits = pd.concat([rows, *[rows[rows["event"] == "visit"]] * 5])
+    drift = drift_of(shop, more_visits)
+    assert drift["alarm"] is False, json.dumps(drift)
+    last = rows[is_order].sort_values("day").drop_duplicates("customer", keep="last")
+    found = predictions_of(shop)
+    assert {*found["customer"]} == {*last["customer"]}
+    rows.loc[is_order, "amount"] *= 9
+    assert drift_of(shop, rows)["alarm"] is True
+
+
+@pytest.mark.long
+def test_the_report_has_the_range_of_each_past_feature_and_none_of_the_label(shop: Project) -> None:
+    page = Parsed(shop.versions("08_reporting/report.html")[-1].read_text()).text
+    features, past = page.split("The features")[-1].split("What the past says")
+    assert "cancelled, earlier" not in features
+    schema = document(shop, "04_feature/schema.json")
+    names = [n for n in schema["row"]["features"] if n not in schema["features"]]
+    assert names
+    assert all(name in past for name in names)

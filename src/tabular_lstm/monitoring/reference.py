@@ -20,6 +20,7 @@ from pydantic import (
 
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.frozen import Frozen, Stored, unless
+from tabular_lstm.rows.cells import category_codes
 from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.examples import JudgedOn
 from tabular_lstm.rows.histories import Histories, Sequences
@@ -84,7 +85,7 @@ class Reference(Stored):
         task: What it predicts.
         features: The profiles by column, from the rows of both sides. Without a key, equal rows are
             on the same side, so neither side alone is like new rows. With histories, unlabelled
-            rows count too, because rows without a prediction count in a scoring.
+            rows count too, because rows without a prediction count in a scoring, see `like_scored`.
         scores: The profiles by score (see `scores_of`), from rows that it was judged on, not
             trained on. With histories, only one score of each customer counts, as in a scoring.
         rows, quarantined_rows: Rows of the file; with histories, without unlabelled rows.
@@ -128,6 +129,9 @@ class Reference(Stored):
             watched: Which of the predictions count as scores. Default: all.
             facts: Further attributes.
         """
+        are_like_scored = [like_scored(side, schema) for side in sides]
+        groups = groups if groups is None else groups[are_like_scored[0]]
+        sides = [side[places] for side, places in zip(sides, are_like_scored, strict=True)]
         features, kinds, train_rows = {}, watched_kinds(schema), len(sides[0])
         for columns in zip(*(columns_of(sequences, schema) for sequences in sides), strict=True):
             name, values = columns[0][0], np.concatenate([column for _, column in columns])
@@ -161,6 +165,19 @@ def columns_of(sequences: np.ndarray, schema: Schema) -> Iterator[tuple[str, np.
     for name, places in schema.slots.items():
         values = np.ascontiguousarray(slots[:, places[0]])
         yield name, schema.in_own_unit(schema.features[places[0]], values)
+
+
+def like_scored(sequences: np.ndarray, schema: Schema) -> Any:
+    """Tell which rows of histories are of a kind that a scoring predicts: bool (rows,), or all.
+
+    What happens to other kinds of rows, such as visits where orders are predicted, is no drift.
+    """
+    history = schema.history
+    if history is None or history.chosen_by not in schema.categories or not history.values:
+        return slice(None)
+    codes, categories = category_codes(history.values), schema.categories[history.chosen_by]
+    places = [place for place, category in enumerate(categories) if category in codes]
+    return np.isin(sequences[:, 0, schema.features.index(history.chosen_by)], places)
 
 
 def watched_kinds(schema: Schema) -> dict[str, Watched]:
@@ -403,7 +420,8 @@ class Watch:
         """
         watched = predictions
         if isinstance(sequences, Histories):
-            watched, sequences = predictions[sequences.are_last], sequences.rows(rows)
+            watched, table = predictions[sequences.are_last], sequences.rows(rows)
+            sequences = table[like_scored(table, self.schema)]
         scores = scores_of(watched, self.schema)
         score_columns = [(name, scores[name]) for name in self.reference.scores]
         counts, moments = [], []
