@@ -246,16 +246,22 @@ def test_a_label_counts_from_when_it_is_known_and_only_then(project: Project) ->
 
 
 @pytest.mark.long
-def test_rows_of_one_time_are_scored_in_the_order_of_a_second_column(project: Project) -> None:
+def test_rows_of_one_time_are_judged_and_scored_in_the_order_of_a_second_column(
+    project: Project,
+) -> None:
     def in_months(rows: pd.DataFrame) -> pd.DataFrame:
         return rows.assign(line=rows["day"].str[-2:], day=rows["day"].str[:-2] + "01")
 
-    train_on(project, in_months(visits(300)), order=["day", "line"])
+    train_on(project, in_months(visits(300)), order=["day", "line"], predict={"ward": "north"})
+    judgement = document(project, "08_reporting/decision.json")["judgement"]
+    assert judgement["judged_on"] == "chosen last rows"
     rows = in_months(visits(60, seed=4))
     found = scored(project, in_a_file(rows, project.path))
-    last = newest(visits(60, seed=4))
+    days = visits(60, seed=4)
+    last = newest(days[days["ward"] == "north"])
     expected = by_the_artifact(project, rows.astype({"line": float}))[last.index]
     np.testing.assert_array_equal(found.loc[last["id"], "probability"], expected)
+    assert len(found) == len(last)
     champion = load_champion()
     np.testing.assert_allclose(champion.predict_proba(rows)[last.index, 1], expected, atol=1e-6)
     tied = rows.duplicated(["customer", "day"], keep=False)
@@ -265,6 +271,15 @@ def test_rows_of_one_time_are_scored_in_the_order_of_a_second_column(project: Pr
     rows.loc[3, "line"] = "last"
     scored(project, in_a_file(rows, project.path))
     assert quarantine_of(project)["reason"].str.startswith("line: 'last' is n").tolist() == [True]
+    labels = in_a_file(rows[["id", "sick"]], project.path)
+    succeeds(here("run", "--pipelines", "monitoring", "--params", f"late_labels={labels}"))
+    health = (project.path / "data/08_reporting/latest_monitoring.json").read_text()
+    assert "metrics are not compared" not in health
+    declare_visits(project, order=["day", "line"])
+    succeeds(here("run", "--pipelines", "monitoring", "--params", f"late_labels={labels}"))
+    health = (project.path / "data/08_reporting/latest_monitoring.json").read_text()
+    said = "judged on chosen last rows of histories, and a scoring predicts last rows: promised"
+    assert said in health
     declare_visits(project)
     message = message_of(here(*SCORING, *rows_at(in_a_file(rows, project.path))))
     assert "columns.history.order was ['day', 'line'] and is 'day'. Set conf back." in message
