@@ -1,8 +1,5 @@
 """An event log from raw rows to a scoring: labels on one kind of event, known late."""
 
-import json
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,12 +75,13 @@ def shop(project: Project, once: Once) -> Project:
     return once("a shop", project, retrain)
 
 
-def drift_of(project: Project, rows: pd.DataFrame) -> dict[str, Any]:
-    """Score rows, and give what the drift says."""
+def moved(project: Project, rows: pd.DataFrame) -> list[str]:
+    """Score rows, and name the features and scores that moved."""
     rows.to_csv(project.path / "new.csv", index=False)
     succeeds(here(*SCORING, *rows_at(project.path / "new.csv", "monitoring.exit_on_alarm=0")))
-    drift: dict[str, Any] = document(project, "08_reporting/scoring_drift.json")
-    return drift
+    drift = document(project, "08_reporting/scoring_drift.json")
+    shifts = {**drift["features"], **drift["scores"]}
+    return [name for name, shift in shifts.items() if shift["moved"]]
 
 
 @pytest.mark.long
@@ -92,13 +90,12 @@ def test_what_happens_to_rows_that_are_not_predicted_is_no_drift(shop: Project) 
     is_order = rows["event"] == "order"
     rows.loc[~is_order, "minutes"] = rows["minutes"] * 9
     more_visits = pd.concat([rows, *[rows[rows["event"] == "visit"]] * 5])
-    drift = drift_of(shop, more_visits)
-    assert drift["alarm"] is False, json.dumps(drift)
+    assert moved(shop, more_visits) == []
     last = rows[is_order].sort_values("day").drop_duplicates("customer", keep="last")
     found = predictions_of(shop)
     assert {*found["customer"]} == {*last["customer"]}
     rows.loc[is_order, "amount"] *= 9
-    assert drift_of(shop, rows)["alarm"] is True
+    assert "amount" in moved(shop, rows)
 
 
 @pytest.mark.long

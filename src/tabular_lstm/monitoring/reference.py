@@ -421,7 +421,7 @@ class Watch:
         watched = predictions
         if isinstance(sequences, Histories):
             watched, table = predictions[sequences.are_last], sequences.rows(rows)
-            sequences = table[like_scored(table, self.schema)]
+            sequences = np.asarray(table[like_scored(table, self.schema)])
         scores = scores_of(watched, self.schema)
         score_columns = [(name, scores[name]) for name in self.reference.scores]
         counts, moments = [], []

@@ -17,8 +17,8 @@ from tabular_lstm.rows.schema import Schema
 
 # The most past features that are tried, and that a schema has.
 MOST_TRIED, MOST = 250, 64
-# The most rows that choose, and the most classes that they tell apart.
-ROWS, MOST_CLASSES = 10_000, 4
+# The most rows that choose, those of a fold that are shuffled, and the most classes told apart.
+ROWS, SHUFFLED, MOST_CLASSES = 10_000, 2_000, 4
 
 
 def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> list[str]:
@@ -52,7 +52,13 @@ def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> lis
         model = HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, random_state=0)
         model.fit(values[~fold], target[~fold])
         shuffled = permutation_importance(
-            model, values[fold], target[fold], scoring="r2", n_repeats=1, random_state=0
+            model,
+            values[fold],
+            target[fold],
+            scoring="r2",
+            n_repeats=1,
+            random_state=0,
+            max_samples=min(SHUFFLED, int(fold.sum())),
         )
         importances += shuffled.importances_mean
     best = np.argsort(-importances[: len(names)], kind="stable")[:MOST]
