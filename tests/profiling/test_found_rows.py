@@ -150,10 +150,120 @@ def test_a_history_is_proposed_with_rows_and_times_between_them(
         )
 
 
-def test_when_labels_are_known_is_left_to_the_reader() -> None:
-    for rows, after in ((visits(), "30 days"), (visits(order="visit_day", dates=False), "1")):
-        line = f"    # known_after: {after} # time until a label is known, and later rows use it"
-        assert line in parameters_text(proposed(rows)[0]).splitlines()
+# Which rows are predicted, and when their labels are known
+
+
+def event_log(
+    known_after: tuple[int, int] = (30, 60), rows: int = 6_000, seed: int = 0
+) -> pd.DataFrame:
+    """Two years of a shop in the order of time; orders have labels, known some days later."""
+    rng = np.random.default_rng(seed)
+    days = np.sort(rng.integers(0, 730, rows))
+    day = (pd.Timestamp("2025-01-01") + pd.to_timedelta(days, "D")).strftime("%Y-%m-%d")
+    event = rng.choice(["call", "order", "return"], rows)
+    is_known = 730 - days > rng.integers(*known_after, rows, endpoint=True)
+    cancelled = np.where(rng.random(rows) < 0.3, "yes", "no")
+    customer = [f"C{number}" for number in rng.integers(0, rows // 15, rows)]
+    cells = {"customer": customer, "day": day, "event": event, "age": rng.integers(20, 90, rows)}
+    labels = np.where(is_known & (event == "order"), cancelled, "")
+    return pd.DataFrame({**cells, "cancelled": labels})
+
+
+def days_of(history: dict[str, Any] | None) -> int:
+    assert history is not None
+    return int(history["known_after"].removesuffix(" days"))
+
+
+def begins(proposal: Proposal, *starts: str) -> list[bool]:
+    return [any(said.startswith(f"{start}: ") for said in proposal.unsure) for start in starts]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_kind_of_rows_with_labels_is_predicted_after_the_longest_delay(seed: int) -> None:
+    rows = event_log(seed=seed)
+    proposal, history, _ = proposed(rows, "cancelled")
+    assert history is not None
+    assert history["predict"] == {"event": "order"}
+    assert 60 <= days_of(history) <= 75
+    assert [*proposal.named("categorical")] == ["event"]
+    assert begins(proposal, "predict", "known_after") == [True, False]
+    assert any(said.startswith("predict: only rows of event: order") for said in proposal.unsure)
+    # One delay for all labels; and the same rows in another order, without kinds.
+    fixed = event_log((30, 30), seed=seed).sample(frac=1, random_state=seed)
+    assert days_of(proposed(fixed, "cancelled")[1]) in (30, 31)
+    orders = fixed[fixed["event"] == "order"].drop(columns="event")
+    proposal, history, _ = proposed(orders, "cancelled")
+    assert days_of(history) in (30, 31)
+    assert begins(proposal, "predict", "known_after") == [False, False]
+
+
+def test_kinds_may_be_several_and_numbers_and_some_labels_never_come() -> None:
+    rows = event_log()
+    rng = np.random.default_rng(1)
+    kinds = {"call": 9, "order": 1, "return": 7}
+    is_split = (rows["event"] == "order") & (rng.random(len(rows)) < 0.5)
+    never = rows["cancelled"].where(rng.random(len(rows)) > 0.02, "")
+    rows = rows.assign(event=rows["event"].map(kinds).mask(is_split, 3), cancelled=never)
+    _, history, _ = proposed(rows, "cancelled")
+    assert history is not None
+    assert history["predict"] == {"event": [1, 3]}
+    assert 60 <= days_of(history) <= 110
+
+
+def test_where_the_rows_do_not_tell_it_is_asked() -> None:
+    """All labels are known, a third never comes, they came at once, or only a few are late."""
+    rows = event_log()
+    orders = rows[rows["event"] == "order"].drop(columns="event")
+    rng = np.random.default_rng(1)
+    labels = rng.choice(["no", "yes"], len(orders))
+    seldom = np.where(rng.random(len(orders)) < 0.3, "", orders["cancelled"])
+    at_random = np.where(rng.random(len(orders)) < 0.03, "", labels)
+    few = np.where(np.arange(len(orders)) > len(orders) - 12, "", labels)
+    for cells in (labels, seldom, at_random, few):
+        proposal, history, _ = proposed(orders.assign(cancelled=cells), "cancelled")
+        assert history is not None
+        assert {*history} == {"of", "order", "steps"}
+        assert begins(proposal, "predict", "known_after") == [False, True]
+        assert "\n    # known_after: # the longest time until" in parameters_text(proposal)
+
+
+def test_no_kind_is_proposed_for_new_or_rare_values_or_where_kinds_are_empty() -> None:
+    rows = event_log()
+    orders = rows[rows["event"] == "order"].drop(columns="event")
+    is_known = orders["cancelled"] != ""
+    rng = np.random.default_rng(1)
+    states = {
+        "status": np.where(is_known, "closed", "open"),  # rows of today are all open
+        "rare": np.where(is_known | (rng.random(len(orders)) < 0.5), "", "b"),
+        "paid": np.where(is_known, rng.choice(["card", "cash"], len(orders)), ""),
+    }
+    for name, cells in states.items():
+        _, history, _ = proposed(orders.assign(**{name: cells}), "cancelled")
+        assert history is not None
+        assert "predict" not in history
+    # What only orders have says less than what tells all kinds apart.
+    paid = np.where(rows["event"] == "order", rng.choice(["card", "cash"], len(rows)), "")
+    also = np.where(rows["event"] == "return", "back", "out")
+    _, history, _ = proposed(rows.assign(paid=paid)[["paid", *rows]], "cancelled")
+    assert (history or {})["predict"] == {"event": "order"}
+    _, history, _ = proposed(rows.assign(way=also)[["way", *rows]], "cancelled")
+    assert (history or {})["predict"] == {"event": "order"}
+
+
+def test_rows_of_one_time_are_counted() -> None:
+    rows = event_log()
+    count = rows.duplicated(["customer", "day"], keep=False).mean()
+    (said,) = [
+        said
+        for said, names in proposed(rows, "cancelled")[0].unsure.items()
+        if names == ["day"] and "each other" in said
+    ]
+    assert said.startswith(
+        f"{count:.1%} of the rows have the time of another row of their customer"
+    )
+    assert said.endswith("name both: order: [day, that column]")
+    once = rows.drop_duplicates(["customer", "day"])
+    assert not any("each other" in said for said in proposed(once, "cancelled")[0].unsure)
 
 
 def test_visits_on_one_day_an_odd_date_and_a_shuffled_file_are_no_objection() -> None:
@@ -194,7 +304,7 @@ def test_a_history_in_two_formats_of_dates_is_found_with_their_shares() -> None:
         assert f'    seen: [null, "{form}"] # ' in parameters_text(proposal)
         shares = is_new.mean(), 1 - is_new.mean()
         assert proposal.choices["seen"].why.endswith(forms.format(*shares))
-        asked = [said for said, names in proposal.unsure.items() if "seen" in names]
+        asked = [said for said in proposal.unsure if said.startswith("dates: ")]
         assert asked == ([f"dates: {other} fit the same cells; which is it?"] if other else [])
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from textwrap import TextWrapper
-from typing import Any
+from typing import Any, cast
 
 from tabular_lstm.errors import DataError, counted, first_ten, no_column, printable, shown
 from tabular_lstm.parameters.columns import ColumnsOptions, DateFormat, History, in_words
@@ -284,7 +284,8 @@ TO_SCORE = """\
 # Rows to score: put new ones there, a CSV or Parquet file or a folder of them, with these columns
 # (a label is not needed). Another place for one run: --params rows_to_score=FILE"""
 STEPS = "rows of a history at most, its own included"
-KNOWN_AFTER = "    # known_after: {} # time until a label is known, and later rows use it"
+KNOWN_AFTER = "by then the labels of this file had come; if one may take longer, write that time"
+NOT_KNOWN = "    # known_after: # the longest time until a label is known; later rows then use it"
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")
 # Longest name and longest example on the page.
@@ -345,7 +346,15 @@ def parameters_text(proposal: Proposal) -> str:
             _yaml_line("    of", history.of, proposal.choices[history.of].why),
             _yaml_line("    order", history.order, apart),
             _yaml_line("    steps", history.steps, STEPS),
-            KNOWN_AFTER.format("30 days" if apart.startswith("days") else 1),
+            NOT_KNOWN
+            if history.known_after is None
+            else _yaml_line("    known_after", history.known_after, KNOWN_AFTER),
+        ]
+        lines += [
+            _yaml_line(
+                "    predict", {n: v[0] if len(v) == 1 else v}, "only such rows have a label"
+            )
+            for n, v in cast(dict[str, Any], history.predict or {}).items()
         ]
     for role in ("ignore", "categorical"):
         named = proposal.named(role)
