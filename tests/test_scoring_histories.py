@@ -188,6 +188,25 @@ def test_rows_that_a_column_marks_get_predictions_and_the_others_are_history(
     assert "columns.history.predict" in message
 
 
+def test_the_last_row_of_some_values_gets_the_prediction_not_the_last_of_all(
+    visited: Project,
+) -> None:
+    declare_visits(visited, predict={"ward": "north"})
+    rows = visits(60, seed=2)
+    found = scored(visited, in_a_file(rows, visited.path))
+    last = newest(rows[rows["ward"] == "north"])
+    assert {*found.index} == {*last["id"]}
+    assert (~last["id"].isin(newest(rows)["id"])).sum() > 10
+    np.testing.assert_array_equal(
+        found.loc[last["id"], "probability"], by_the_artifact(visited, rows)[last.index]
+    )
+    declare_visits(visited, predict={"ward": ["west", 7]})
+    path = in_a_file(rows, visited.path)
+    assert "column 'ward' marks no row to predict by west or 7" in logged(
+        *SCORING, *rows_at(path, "monitoring.exit_on_alarm=0")
+    )
+
+
 @pytest.mark.long
 def test_a_label_counts_from_when_it_is_known_and_only_then(project: Project) -> None:
     train_on(project, visits(300), known_after="30 days")
@@ -214,8 +233,46 @@ def test_a_label_counts_from_when_it_is_known_and_only_then(project: Project) ->
     rows.loc[5, "sick"] = "perhaps"
     scored(project, in_a_file(rows, project.path))
     assert quarantine_of(project)["reason"].tolist() == ["sick: 'perhaps' is neither 1 nor 0"]
+    # The log counts customers whose label should be known by now.
+    rows.loc[5, "sick"] = 0
+    newest_day = pd.to_datetime(rows["day"]).max()
+    old = (newest_day - pd.to_datetime(last["day"])).dt.days > 30
+    no_alarm = "monitoring.exit_on_alarm=0"
+    lines = logged(*SCORING, *rows_at(in_a_file(rows, project.path), no_alarm))
+    assert f"{old.sum()} of {len(last)} predictions are of rows that are older than" in lines
+    assert "than known_after, 30 days, so that" in lines
+    recent = rows[rows["customer"].isin(last["customer"][~old])]
+    lines = logged(
+        *SCORING, *rows_at(in_a_file(recent, project.path), "monitoring.exit_on_alarm=0")
+    )
+    assert "known_after" not in lines
     path = in_a_file(rows.drop(columns="sick"), project.path)
     assert "column 'sick' is not in the file" in message_of(here(*SCORING, *rows_at(path)))
+
+
+@pytest.mark.long
+def test_rows_of_one_time_are_scored_in_the_order_of_a_second_column(project: Project) -> None:
+    def in_months(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.assign(line=rows["day"].str[-2:], day=rows["day"].str[:-2] + "01")
+
+    train_on(project, in_months(visits(300)), order=["day", "line"])
+    rows = in_months(visits(60, seed=4))
+    found = scored(project, in_a_file(rows, project.path))
+    last = newest(visits(60, seed=4))
+    expected = by_the_artifact(project, rows.astype({"line": float}))[last.index]
+    np.testing.assert_array_equal(found.loc[last["id"], "probability"], expected)
+    champion = load_champion()
+    np.testing.assert_allclose(champion.predict_proba(rows)[last.index, 1], expected, atol=1e-6)
+    tied = rows.duplicated(["customer", "day"], keep=False)
+    assert tied.sum() > 50
+    other = champion.predict_proba(rows.assign(line="1"))
+    assert (other != champion.predict_proba(rows)).any(axis=1)[tied].mean() > 0.5
+    rows.loc[3, "line"] = "last"
+    scored(project, in_a_file(rows, project.path))
+    assert quarantine_of(project)["reason"].str.startswith("line: 'last' is n").tolist() == [True]
+    declare_visits(project)
+    message = message_of(here(*SCORING, *rows_at(in_a_file(rows, project.path))))
+    assert "columns.history.order was ['day', 'line'] and is 'day'. Set conf back." in message
 
 
 @pytest.mark.long

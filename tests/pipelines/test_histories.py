@@ -228,10 +228,49 @@ def test_what_may_be_a_mistake_in_a_history_is_named(caplog: pytest.LogCaptureFi
     assert words in caplog.text
 
 
+def test_a_second_column_orders_rows_of_one_time_and_changes_nothing_else() -> None:
+    # The visits 2 and 3 are on one day, and so are 4 and 5; 5 comes before 4.
+    visit = visits()["visit"]
+    cells = visits().assign(
+        visit=visit.map(dict(zip("12345", "12244", strict=True))),
+        line=visit.map(dict(zip("12345", ["1", "1.0", "2", "20", "3"], strict=True))),
+    )
+    made = sets_of(cells, with_history({"then": "line"}, []))
+    assert made["schema"].features == ["dose", "visit, since the row before", "visit"]
+    histories = {row: doses(made, row) for row in range(THIRD - 1, LAST + 1)}
+    assert histories == {
+        6: [101],
+        7: [101, 102],
+        8: [101, 102, 103],
+        9: [101, 102, 103, 105, 104],
+        10: [101, 102, 103, 105],
+    }
+    gap = made["schema"].features.index("visit, since the row before")
+    assert history_of(made, 9).dense()[0, 1:, gap].tolist() == [1, 0, 2, 0]
+    without = sets_of(cells.drop(columns="line"))
+    assert doses(without, 9) == [101, 102, 103, 104]
+    # A row without a label is history of one of the same day.
+    cells.loc[10, "sick"] = ""
+    assert doses(sets_of(cells, with_history({"then": "line"}, [])), 9) == histories[9]
+    # Of the same day the last line judges, whatever its place in the file.
+    judging = sets_of(cells, with_history({"then": "line", "known_after": 2.0}, []))
+    assert {*judging["test_set"].judged_rows["line"] % 10} <= {0, 2}
+    cells.loc[THIRD, "line"] = ""
+    made = sets_of(cells, with_history({"then": "line"}, []))
+    assert made["quarantined_rows"]["reason"].tolist() == ["line: no time"]
+    cells.loc[THIRD, "line"] = str(2**53)
+    with pytest.raises(DataError, match="Column 'line', the order of histories: numbers of 2"):
+        sets_of(cells, with_history({"then": "line"}, []))
+
+
+def with_history(history: dict[str, Any], categorical: list[str]) -> ColumnsOptions:
+    declared = COLUMNS.history.model_copy(update=history)
+    return COLUMNS.model_copy(update={"history": declared, "categorical": categorical})
+
+
 def judged_days(cells: pd.DataFrame, **history: Any) -> tuple[str, set[float]]:
     """Give which test rows judge, and the days of their visits."""
-    declared = COLUMNS.history.model_copy(update=history)
-    made = sets_of(cells, COLUMNS.model_copy(update={"history": declared}))
+    made = sets_of(cells, with_history(history, [*{"kind"} & {*cells}]))
     test_set = made["test_set"]
     return test_set.judging.definition, {*test_set.judged_rows["visit"]}
 
@@ -264,6 +303,38 @@ def test_marked_rows_judge_and_a_training_does_not_need_the_mark() -> None:
     declared = COLUMNS.history.model_copy(update={"predict": "due"})
     marked = sets_of(cells, COLUMNS.model_copy(update={"history": declared}))
     assert bits(marked["test_set"].sequences) == bits(sets_of(visits())["test_set"].sequences)
+
+
+def test_the_last_rows_of_some_values_judge_and_the_column_is_a_feature_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kind = visits()["visit"].map(lambda visit: "call" if visit in "25" else "order")
+    cells = visits().assign(kind=kind, sick=visits()["sick"].where(kind == "order", ""))
+    orders = {"predict": {"kind": ["order"]}}
+    # Every two days: calls have no labels, so those of the newest orders have come.
+    assert judged_days(cells, known_after=2.0, **orders) == ("chosen last rows", {4})
+    assert judged_days(cells, known_after=1.0, **orders) == ("chosen last rows", {3, 4})
+    # Without a delay, the usual time between two orders counts: a day and a half.
+    assert judged_days(cells, **orders) == ("chosen last rows", {4})
+    both = judged_days(cells.assign(sick=visits()["sick"]), predict={"kind": ["order", "call"]})
+    assert both == ("chosen last rows", {3, 4, 5})
+    numbers = cells.assign(kind=np.where(kind == "order", "1.0", "2"))
+    assert judged_days(numbers, predict={"kind": [1]}) == ("chosen last rows", {4})
+    made, plain = (sets_of(cells, with_history(of, ["kind"])) for of in (orders, {}))
+    assert bits(made["test_set"].sequences) == bits(plain["test_set"].sequences)
+    assert "kind" in made["schema"].categories
+    assert caplog.text.count("none of them has a label") == 1  # not if only orders have any
+    # A column that is no feature chooses them as well.
+    ignored = with_history(orders, []).model_copy(update={"ignore": ["kind"]})
+    assert {*sets_of(cells, ignored)["test_set"].judged_rows["visit"]} == {4}
+
+
+def test_values_of_no_labelled_row_are_refused_and_so_is_a_column_that_is_missing() -> None:
+    cells = visits().assign(kind="order")
+    with pytest.raises(DataError, match=r"predict is \{'kind': \['ordr'\]\}: none of the \d+ lab"):
+        judged_days(cells, predict={"kind": ["ordr"]})
+    with pytest.raises(DataError, match=r"column 'kind' is not in the file.*columns\.history"):
+        judged_days(visits(), predict={"kind": ["order"]})
 
 
 def test_of_equal_rows_no_label_decides_which_one_judges() -> None:

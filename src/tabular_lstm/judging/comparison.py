@@ -42,7 +42,9 @@ POWER = 0.8
 # Which rows of histories judge, in words that follow their number.
 SAID_OF_ROWS: dict[JudgedOn | None, str] = {
     None: "",
-    "last rows": ", those that a scoring would have predicted",
+    **dict.fromkeys(
+        ("last rows", "chosen last rows"), ", those that a scoring would have predicted"
+    ),
     "marked rows": ", those that are marked to be predicted",
     "all rows": ", none of which a scoring would have predicted",
 }

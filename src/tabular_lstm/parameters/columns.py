@@ -57,7 +57,8 @@ class History(Parameters):
     Attributes:
         of: Column that identifies the customer: a person, a patient, a machine.
         order: Column with the time of the row: dates, or numbers that grow with time.
-            Rows with the same time are not earlier than each other.
+            Rows with the same time are not earlier than each other. Or a list of this column and
+            of `then`.
         steps: Most rows in a sequence, including the row itself: 1 to 200. Default: 20.
         known_after: Time from a row until its label is known: a number in the unit of `order` (days
             if `order` has dates), or for dates a text such as `30 days` or `12 hours`. An earlier
@@ -67,6 +68,9 @@ class History(Parameters):
             and its value or values, such as `{event_type: order}`: a scoring predicts the last such
             row of each customer, and such rows judge. The column may be a feature too; a single
             value becomes a list. Default: the last row of each customer.
+        then: In conf the second of two columns under `order`: numbers that order rows with the same
+            time, such as the lines of a receipt. Delays and gaps are those of the time. Default:
+            none.
     """
 
     of: str
@@ -74,36 +78,59 @@ class History(Parameters):
     steps: Annotated[StrictInt, Field(ge=1, le=MOST_STEPS)] = 20
     known_after: Annotated[Number | str, AfterValidator(_delay)] | None = None
     predict: Annotated[str | dict[str, list[Value]] | None, BeforeValidator(_of_one_column)] = None
+    then: str | None = unless(None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _order_is_one_or_two(cls, block: Any) -> Any:
+        match block:
+            case {"order": [order, then], **others}:
+                return {**others, "order": order, "then": then}
+            case {"order": list() as names}:
+                raise ValueError(f"order = {names}: expected a column, or a list of two columns")
+        return block
 
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
-        predict = [self.predict] if isinstance(self.predict, str) else [*(self.predict or {})]
-        if len({self.of, self.order, *predict}) < 2 + len(predict):
+        names = [*filter(None, (self.of, self.order, self.then, self.chosen_by))]
+        if len({*names}) < len(names):
             raise ValueError("of, order and predict: expected a different column for each")
         return self
 
     @property
     def columns(self) -> set[str]:
         """Name the columns that the block names."""
-        return {self.of, self.order, *filter(None, [self.mark])}
+        return {self.of, self.order, *filter(None, [self.then, self.mark])}
+
+    @property
+    def chosen_by(self) -> str | None:
+        """Name the column that tells which rows a scoring may predict."""
+        return next(iter(self.predict)) if isinstance(self.predict, dict) else self.predict
+
+    @property
+    def values(self) -> list[Value]:
+        """Give the values of the rows that it may; none if the column marks them."""
+        return self.predict[str(self.chosen_by)] if isinstance(self.predict, dict) else []
 
     @property
     def mark(self) -> str | None:
-        """Name the column of valid rows that tells which rows a scoring may predict."""
-        if isinstance(self.predict, dict):
-            return f"{shown(next(iter(self.predict)))}, to predict"  # the column may be a feature
-        return self.predict
+        """Name the column of valid rows that tells it: bool."""
+        # The column of values may be a feature too.
+        return f"{self.chosen_by}, to predict" if self.values else self.chosen_by
 
     @property
-    def scored(self) -> str:
-        """Say which rows a scoring predicts, as `Examples.judged_on` does."""
-        return "marked rows" if isinstance(self.predict, str) else "last rows"
+    def scored(self) -> Literal["marked rows", "chosen last rows", "last rows"]:
+        """Say which rows a scoring predicts, as `JudgingRows.definition` does."""
+        if self.values:
+            return "chosen last rows"
+        return "last rows" if self.predict is None else "marked rows"
 
     @property
     def words(self) -> str:
         """Say which rows are a history."""
         most = counted(self.steps, "row")
-        return f"{most} at most of each {shown(self.of)}, by {shown(self.order)}"
+        then = f" and {shown(self.then)}" if self.then else ""
+        return f"{most} at most of each {shown(self.of)}, by {shown(self.order)}{then}"
 
 
 # Split --------------------------------------------------------------------------------------------

@@ -264,6 +264,8 @@ def warn_of_late_labels(
     """
     if columns.history is None or columns.history.known_after is not None or history.empty:
         return
+    if columns.history.values:
+        history = history[history[columns.history.mark].to_numpy(bool)]
     order = columns.history.order
     newest = labelled[order].max()
     if (late_count := int((history[order] > newest).sum())) * 100 > len(labelled):

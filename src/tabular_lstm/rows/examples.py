@@ -11,7 +11,7 @@ from tabular_lstm.rows.fingerprints import fingerprints_of_sequences, number_equ
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.schema import Schema, training_fingerprint
 
-JudgedOn = Literal["marked rows", "last rows", "all rows"]
+JudgedOn = Literal["marked rows", "chosen last rows", "last rows", "all rows"]
 # The sequences of examples that are not reshaped yet.
 NO_SEQUENCES = np.empty((0, 0, 0), np.float32)
 
@@ -22,8 +22,9 @@ class JudgingRows:
 
     Attributes:
         definition: `marked rows`, by the column `history.predict`; `last rows`, see
-            `tabular_lstm.rows.timeline.last_rows`, if no row is marked; or `all rows`, if no
-            labelled row is such a row.
+            `tabular_lstm.rows.timeline.last_rows`, if no row is marked; `chosen last rows`,
+            likewise of the values in `history.predict`; or `all rows`, if no labelled row is such
+            a row.
         rows: These rows, bool (examples,).
         newest: Of these rows at most one of each customer, as in a scoring: those of the newest
             time or, if there are none, the last ones; bool (examples,). Their scores are the

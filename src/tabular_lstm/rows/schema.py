@@ -184,7 +184,7 @@ class Schema(Frozen):
         if self.history is None:
             return []
         label = [self.label] if self.history.labels else []
-        return [self.history.of, self.history.order, *label]
+        return [self.history.of, self.history.order, *filter(None, [self.history.then]), *label]
 
 
 def training_fingerprint(

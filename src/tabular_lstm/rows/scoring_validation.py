@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.errors import DataError, counted
+from tabular_lstm.parameters.columns import History
 from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.labels import are_unlabelled
@@ -21,7 +22,7 @@ from tabular_lstm.rows.raw_rows import BYTES, ROWS, Batch, Table
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import slots_of
 from tabular_lstm.rows.timeline import Roles, histories, read_roles
-from tabular_lstm.rows.validation import Kinds, are_marked, set_aside
+from tabular_lstm.rows.validation import Kinds, may_be_predicted, set_aside
 
 # Customer batches ---------------------------------------------------------------------------------
 
@@ -148,15 +149,16 @@ class RowCheck:
         key: The column that identifies a row, if there is one.
         copied: The types of the columns that are copied.
         number_format: The format of numbers that are text.
-        predict: The column that marks the rows of histories which get a prediction. Default: each
-            customer's last row, in the order of `Timeline.of`, gets one.
+        history: Which rows of histories get a prediction: those that `predict` marks; or, in the
+            order of `Timeline.of`, each customer's last row, or its last one of the values there.
+            Default: without histories, each row.
     """
 
     schema: Schema
     key: str | None
     copied: dict[str, pa.DataType]
     number_format: NumberFormat
-    predict: str | None = None
+    history: History | None = None
 
     @property
     def names(self) -> list[str]:
@@ -171,6 +173,7 @@ class RowCheck:
             DataError: See `Batch.cells`.
         """
         cells, origin = batch.cells, batch.origins
+        history = self.schema.history and (self.history or self.schema.history)
         table, problems = slots_of(cells, self.schema, self.number_format)
         copied = {n: batch.table[n].combine_chunks().cast(kind) for n, kind in self.copied.items()}
         if self.key is not None:
@@ -178,9 +181,9 @@ class RowCheck:
             copied[self.key] = pa.array(keys, pa.string())
             problems = {self.key: key_problems, **problems}
         roles = None
-        if self.schema.history is not None:
+        if history is not None:
             roles, role_problems = read_roles(cells, self.schema, self.number_format)
-            copied[self.schema.history.of] = pa.array(roles.customers, pa.string())
+            copied[history.of] = pa.array(roles.customers, pa.string())
             problems |= role_problems
         rows = pd.Index(origin["row"].to_numpy(), name="row")
         bad_rows, is_left = set_aside(cells.set_axis(rows), problems)
@@ -195,15 +198,15 @@ class RowCheck:
             file_counts = Counter(files.value_counts().to_dict())
         scored = np.flatnonzero(is_left)
         sequences: Sequences = table[scored]
-        if roles is not None:
+        if history is not None and roles is not None:
             if is_folder and self.key is not None:
                 scored = self._without_superseded(scored, cells, keys, roles.customers)
-            scored_roles = Roles(roles.customers[scored], roles.time[scored], roles.labels[scored])
+            scored_roles = Roles(roles.customers[scored], *(part[scored] for part in roles[1:]))
             scored_histories = histories(scored_roles, table[scored], self.schema)
-            gets_prediction = scored_histories.are_last
-            if self.predict is not None:
-                gets_prediction = are_marked(cells[self.predict], self.number_format)[scored]
-            scored, sequences = scored[gets_prediction], scored_histories[gets_prediction]
+            may_be = may_be_predicted(cells, history, self.number_format)[scored]
+            scored, sequences = scored[may_be], scored_histories[may_be]
+            if history.scored != "marked rows":
+                scored, sequences = scored[sequences.are_last], sequences[sequences.are_last]
         return CheckedBatch(
             rows=file_counts,
             expected=batch.expected,

@@ -18,8 +18,8 @@ from tabular_lstm.errors import (
     row_list,
     shown,
 )
-from tabular_lstm.parameters.columns import ROLES, ColumnsOptions
-from tabular_lstm.rows.cells import Problems, read_category
+from tabular_lstm.parameters.columns import ROLES, ColumnsOptions, History
+from tabular_lstm.rows.cells import Problems, category_codes, read_category
 from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.dates import TimeReader
@@ -233,32 +233,42 @@ def _read_columns(
         yield columns.of, read_key(part[columns.of], number_format, word)
     for name in columns.times:
         yield name, times.read(part[name])
+    if history is not None and history.then is not None:
+        yield history.then, TimeReader(number_format, numbers=True).read(part[history.then])
     for name in features:
         yield name, column_of(name, columns).read(part[name], number_format)
     if history is None:
         yield columns.label, read_label_cells(part[columns.label], columns, number_format)
     else:
         yield columns.label, labels_or_nan(part[columns.label], columns, number_format)
-    if history is not None and isinstance(predict := history.predict, str) and predict in part:
-        yield predict, (are_marked(part[predict], number_format), {})
+    if history is not None and history.mark is not None and history.chosen_by in part:
+        yield history.mark, (may_be_predicted(part, history, number_format), {})
     if columns.weight is not None:
         yield columns.weight, read_weights(part[columns.weight], number_format)
 
 
-def are_marked(cells: pd.Series, number_format: NumberFormat) -> np.ndarray:
-    """Tell which rows the column `columns.history.predict` marks, bool (rows,)."""
-    marks = read_category(cells, (), number_format).str.lower()
-    return marks.isin(MARKS).to_numpy(bool)
+def may_be_predicted(
+    cells: pd.DataFrame, history: History, number_format: NumberFormat
+) -> np.ndarray:
+    """Tell which rows a scoring may predict by `columns.history.predict`, bool (rows,)."""
+    if history.chosen_by is None:
+        return np.ones(len(cells), bool)
+    values = read_category(cells[history.chosen_by], (), number_format)
+    if history.values:
+        return values.isin(category_codes(history.values, number_format)).to_numpy(bool)
+    return values.str.lower().isin(MARKS).to_numpy(bool)
 
 
 def _feature_names(raw_rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> list[str]:
     """Name the feature columns, in their order."""
     roles = [name for role in ROLES if (name := getattr(columns, role)) is not None]
-    # A training does not need the column that marks rows to predict.
-    history_columns = [columns.history.of, columns.history.order] if columns.history else []
+    history = columns.history
+    history_columns = [history.of, history.order, history.then] if history else []
+    if history and history.values:  # a training does not need a column of marks
+        history_columns.append(history.chosen_by)
     left_out = columns.not_features.union(columns.ignore)
     features = columns.features or [name for name in raw_rows.columns if name not in left_out]
-    declared = [(name, "columns.history") for name in history_columns]
+    declared = [(name, "columns.history") for name in history_columns if name is not None]
     declared += [(name, "columns") for name in (*roles, *features)]
     declared += [(name, "columns.ignore") for name in columns.ignore]
     declared += [(n, f"columns.{block}") for block in DESCRIBED for n in getattr(columns, block)]

@@ -182,7 +182,9 @@ def _load_pyfunc(path: str) -> MLflowModel:
 def declared_task(schema_or_columns: Schema | ColumnsOptions) -> dict[str, str]:
     """Return what is predicted, and the histories, by their names in conf; values are text."""
     classes = None if schema_or_columns.classes is None else [*schema_or_columns.classes]
-    known_after = schema_or_columns.history.known_after if schema_or_columns.history else None
+    history = schema_or_columns.history
+    known_after = history.known_after if history else None
+    order = history and ([history.order, history.then] if history.then else history.order)
     declared = {
         "label": schema_or_columns.label,
         "positive_class": schema_or_columns.positive_class,
@@ -190,7 +192,8 @@ def declared_task(schema_or_columns: Schema | ColumnsOptions) -> dict[str, str]:
         "classes": classes,
         "task": None if schema_or_columns.task.classes else "number",
         # Not `steps`: the number of earlier rows does not change what is predicted.
-        **{f"history.{n}": getattr(schema_or_columns.history, n, None) for n in ("of", "order")},
+        "history.of": history and history.of,
+        "history.order": order,
         "history.known_after": None if known_after is None else delay_of(known_after),
     }
     return {name: "not set" if value is None else repr(value) for name, value in declared.items()}

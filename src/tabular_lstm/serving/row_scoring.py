@@ -3,7 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, reduce
 from operator import add
@@ -19,8 +19,9 @@ from tabular_lstm.errors import row_list
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch
 from tabular_lstm.network.score import are_many, score
+from tabular_lstm.parameters.columns import delay_of
 from tabular_lstm.parameters.runs import MonitoringOptions
-from tabular_lstm.rows.histories import Histories
+from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.raw_rows import same
 from tabular_lstm.rows.scoring_validation import CheckedBatch, RowCheck
 from tabular_lstm.rows.sequences import count_unknown
@@ -38,6 +39,7 @@ from tabular_lstm.serving.promotion_log import began
 from tabular_lstm.serving.scoring_summary import ScoringSummary
 
 COUNTS = b"tabular_lstm.counts"  # in the metadata of a part
+STEPS = 1000  # of a delay of labels, in which times are counted
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class ScoringCounts:
         predicted: Counts of the predictions.
         unknown: By column, the number of rows whose category was not in the training.
         seen: Counts to compare with the champion's reference; None if there is no reference.
+        times: With a delay of labels, how many predictions are of rows with each time, in a
+            thousandth of the delay. Older ones than the delay count at one time.
     """
 
     rows: Counter[str]
@@ -59,6 +63,7 @@ class ScoringCounts:
     predicted: PredictionCounts
     unknown: Counter[str]
     seen: Seen | None
+    times: Counter[float] = field(default_factory=Counter)
 
     @staticmethod
     def of_part(path: Path) -> "ScoringCounts":
@@ -73,6 +78,7 @@ class ScoringCounts:
             predicted=self.predicted + other.predicted,
             unknown=self.unknown + other.unknown,
             seen=self.seen + other.seen if self.seen and other.seen else None,
+            times=self.times + other.times,
         )
 
 
@@ -176,8 +182,23 @@ class RowScorer:
             predicted=answers.count(predictions),
             unknown=Counter(count_unknown(rows, self.check.schema)),
             seen=self.watch.count(batch.sequences, predictions) if self.watch else None,
+            times=self._times(batch.sequences),
         )
         return counts, pa.RecordBatch.from_pydict(columns), batch.aside, batch.expected
+
+    def _times(self, sequences: Sequences) -> Counter[float]:
+        """Count the times of the predicted rows, see `ScoringCounts`."""
+        layout = self.check.schema.history
+        delay = delay_of(layout.known_after or 0) if layout else 0
+        if not delay or not isinstance(sequences, Histories):
+            return Counter()
+        steps = np.floor(STEPS / delay * sequences.time[sequences.own])
+        return Counter(np.maximum(steps, steps.max(initial=-np.inf) - STEPS - 2).tolist())
+
+    def late(self, counts: ScoringCounts) -> int:
+        """Count predictions of rows so much older than the newest one that their label is known."""
+        newest = max(counts.times, default=0)
+        return sum(rows for time, rows in counts.times.items() if newest - time > STEPS + 1)
 
     def _refuse_unpredicted_rows(self, batch: CheckedBatch, predictions: np.ndarray) -> None:
         if (is_unpredicted := have_none(predictions)).any():

@@ -15,7 +15,7 @@ from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.examples import NO_SEQUENCES, Examples, JudgedOn, JudgingRows
 from tabular_lstm.rows.fingerprints import keys_of, number_groups, together_of
 from tabular_lstm.rows.histories import Histories
-from tabular_lstm.rows.schema import PARTS, Schema
+from tabular_lstm.rows.schema import PARTS, HistoryLayout, Schema
 from tabular_lstm.rows.sequences import chosen
 from tabular_lstm.rows.timeline import (
     Timeline,
@@ -131,12 +131,13 @@ def _judging_rows(
     rows: pd.DataFrame, all_rows: pd.DataFrame, schema: Schema, sequences: Histories
 ) -> JudgingRows:
     """Find the rows that are like those of a scoring: the marked ones, or else the last ones."""
-    mark = schema.history and schema.history.predict
-    definition: JudgedOn = "marked rows"
-    if mark in rows and rows[mark].any():
-        judged, newest = rows[mark].to_numpy(bool), np.zeros(len(rows), bool)
+    history = cast(HistoryLayout, schema.history)
+    definition: JudgedOn = history.scored
+    if definition == "marked rows" and history.mark in rows and rows[history.mark].any():
+        judged, newest = rows[history.mark].to_numpy(bool), np.zeros(len(rows), bool)
     else:
-        definition, (judged, newest) = "last rows", last_rows(all_rows, schema, sequences)
+        definition = "last rows" if definition == "marked rows" else definition
+        judged, newest = last_rows(all_rows, schema, sequences)
     if not judged.any():
         definition, judged = "all rows", np.ones(len(rows), bool)
     if not newest.any():

@@ -14,6 +14,7 @@ from tabular_lstm.parameters.hyperparameters import ValidationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, ScoringOptions
 from tabular_lstm.rows.raw_rows import Table, refuse_missing_columns
 from tabular_lstm.rows.scoring_validation import CheckedRows, RowCheck
+from tabular_lstm.rows.validation import MARKS
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import warn_of_unknown_columns
@@ -28,6 +29,10 @@ logger = logging.getLogger(__name__)
 NOT_WATCHED = "These rows {} compared with those that the champion was trained on: {}. {}"
 KNOWN = "Earlier labels, where known, are features of the champion; an empty column is enough"
 ADVICE = "A retraining that promotes its candidate solves this"
+LATE = (
+    "%d of %d predictions are of rows that are older than the newest one by more than known_after, "
+    "%s, so that their labels should be known by now. Leave out customers without newer rows"
+)
 NOT_SCORED = (
     "No row was scored, because conf sets monitoring.on_drift: stop. Restore the file; or score "
     "without a comparison: --params monitoring.on_drift=warn. " + ADVICE + "."
@@ -53,13 +58,12 @@ def validate_rows_to_score(
     needed = dict.fromkeys((*schema.columns, *schema.roles), "The champion was trained with it")
     if schema.label in schema.roles:
         needed[schema.label] = KNOWN
-    predict = columns.history.predict if columns.history else None
-    if predict is not None:
-        needed[predict] = "Conf names it under columns.history.predict"
+    if columns.history and columns.history.chosen_by is not None:
+        needed[columns.history.chosen_by] = "Conf names it under columns.history.predict"
     copied = dict.fromkeys(scoring.pass_through, "Conf names it under scoring.pass_through")
     read_names = [*needed, *filter(None, [columns.key])]
     number_format = rows_to_score.format_of(read_names, schema.marks)
-    check = RowCheck(schema, columns.key, {}, number_format, predict)
+    check = RowCheck(schema, columns.key, {}, number_format, columns.history)
     copied = {n: needed.get(n, "Conf names it under columns.key") for n in check.names} | copied
     refuse_missing_columns(rows_to_score, needed | copied)
     if schema.label in rows_to_score.columns:
@@ -120,8 +124,12 @@ def summarize_scoring(
     """Return the scoring in numbers, and log what is in quarantine."""
     for reason in scoring_counts.kinds.listed():
         logger.warning("In quarantine: %s", reason)
-    predict = row_scorer.check.predict
-    if predict is not None and not scoring_counts.predicted.rows:
-        file = checked_rows.source.file
-        logger.warning("%s: column '%s' marks no row to predict by 1, yes or true", file, predict)
+    history, file = row_scorer.check.history, checked_rows.source.file
+    if history is not None and history.chosen_by and not scoring_counts.predicted.rows:
+        values = [*map(str, history.values or MARKS)]
+        message = "%s: column '%s' marks no row to predict by %s"
+        logger.warning(message, file, history.chosen_by, " or ".join(values))
+    if history is not None and (late_count := row_scorer.late(scoring_counts)):
+        known_after = str(history.known_after).removesuffix(".0")
+        logger.warning(LATE, late_count, scoring_counts.predicted.rows, known_after)
     return row_scorer.summarize(scoring_counts)
