@@ -14,6 +14,7 @@ from tabular_lstm.profiling.found_rows import with_found_rows
 from tabular_lstm.profiling.proposal import Proposal, parameters_text, propose
 from tabular_lstm.runs.new_environment import profile_files
 from tests.helpers.project import ROOT
+from tests.helpers.visits import event_log
 
 # Groups
 
@@ -151,22 +152,6 @@ def test_a_history_is_proposed_with_rows_and_times_between_them(
 
 
 # Which rows are predicted, and when their labels are known
-
-
-def event_log(
-    known_after: tuple[int, int] = (30, 60), rows: int = 6_000, seed: int = 0
-) -> pd.DataFrame:
-    """Two years of a shop in the order of time; orders have labels, known some days later."""
-    rng = np.random.default_rng(seed)
-    days = np.sort(rng.integers(0, 730, rows))
-    day = (pd.Timestamp("2025-01-01") + pd.to_timedelta(days, "D")).strftime("%Y-%m-%d")
-    event = rng.choice(["call", "order", "return"], rows)
-    is_known = 730 - days > rng.integers(*known_after, rows, endpoint=True)
-    cancelled = np.where(rng.random(rows) < 0.3, "yes", "no")
-    customer = [f"C{number}" for number in rng.integers(0, rows // 15, rows)]
-    cells = {"customer": customer, "day": day, "event": event, "age": rng.integers(20, 90, rows)}
-    labels = np.where(is_known & (event == "order"), cancelled, "")
-    return pd.DataFrame({**cells, "cancelled": labels})
 
 
 def days_of(history: dict[str, Any] | None) -> int:

@@ -76,7 +76,7 @@ PROPOSED = (
 )
 TIED = (
     "{:.1%} of the rows have the time of another row of their customer: they are not each other's "
-    "past. If a second column tells which is earlier, name both: order: [{}, that column]"
+    "past. If numbers in a second column tell which is earlier, name both: order: [{}, that column]"
 )
 KIND = (
     "predict: only rows of {}: {} have a label, so a scoring predicts the last such row of each "
