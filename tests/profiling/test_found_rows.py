@@ -212,27 +212,50 @@ def test_where_the_rows_do_not_tell_it_is_asked() -> None:
         assert "\n    # known_after: # the longest time until" in parameters_text(proposal)
 
 
-def test_no_kind_is_proposed_for_new_or_rare_values_or_where_kinds_are_empty() -> None:
+def test_no_kind_is_proposed_that_others_explain_as_well() -> None:
     rows = event_log()
     orders = rows[rows["event"] == "order"].drop(columns="event")
-    is_known = orders["cancelled"] != ""
+    is_known = (orders["cancelled"] != "").to_numpy()
     rng = np.random.default_rng(1)
+    few = np.arange(len(orders)) < 15
+    shop = rng.integers(100, 130, len(orders)).astype(str)
+    is_closed = shop == "100"
     states = {
-        "status": np.where(is_known, "closed", "open"),  # rows of today are all open
-        "rare": np.where(is_known | (rng.random(len(orders)) < 0.5), "", "b"),
-        "paid": np.where(is_known, rng.choice(["card", "cash"], len(orders)), ""),
+        "status": np.where(is_known, "closed", "open"),  # new rows are open
+        "stage": np.where(is_known, "", "b"),  # the labelled rows have no value
+        "type": np.where(few, "b", "a"),  # too few rows
+        "shop": shop,  # too many values
     }
     for name, cells in states.items():
-        _, history, _ = proposed(orders.assign(**{name: cells}), "cancelled")
+        without = {"type": few, "shop": is_closed}.get(name, np.zeros(len(orders), bool))
+        labels = orders["cancelled"].mask(without, "")
+        _, history, _ = proposed(orders.assign(**{name: cells}, cancelled=labels), "cancelled")
         assert history is not None
-        assert "predict" not in history
-    # What only orders have says less than what tells all kinds apart.
-    paid = np.where(rows["event"] == "order", rng.choice(["card", "cash"], len(rows)), "")
-    also = np.where(rows["event"] == "return", "back", "out")
-    _, history, _ = proposed(rows.assign(paid=paid)[["paid", *rows]], "cancelled")
-    assert (history or {})["predict"] == {"event": "order"}
-    _, history, _ = proposed(rows.assign(way=also)[["way", *rows]], "cancelled")
-    assert (history or {})["predict"] == {"event": "order"}
+        assert "predict" not in history, name
+    # What only orders have names no other kind.
+    paid = np.where(rows["event"] == "order", "card", "")
+    bare = rows.assign(paid=paid).drop(columns="event")
+    assert "predict" not in (proposed(bare, "cancelled")[1] or {})
+    # Some labelled rows are of no kind.
+    lacking = rows["event"].mask(rng.random(len(rows)) < 0.01, "")
+    assert "predict" not in (proposed(rows.assign(event=lacking), "cancelled")[1] or {})
+
+
+def test_of_several_columns_the_one_that_tells_the_most_counts() -> None:
+    rows = event_log()
+    way = np.where(rows["event"] == "return", "back", "out")
+    for names in (["way", *rows], [*rows, "way"]):
+        _, history, _ = proposed(rows.assign(way=way)[names], "cancelled")
+        assert history is not None
+        assert history["predict"] == {"event": "order"}
+
+
+def test_a_time_far_in_the_future_is_no_delay_of_the_labels() -> None:
+    rows = event_log()
+    rows.loc[100, "day"] = "2099-12-31"
+    proposal, history, _ = proposed(rows, "cancelled")
+    assert "known_after" not in (history or {})
+    assert begins(proposal, "predict", "known_after") == [True, True]
 
 
 def test_rows_of_one_time_are_counted() -> None:
