@@ -258,6 +258,28 @@ def test_a_time_far_in_the_future_is_no_delay_of_the_labels() -> None:
     assert begins(proposal, "predict", "known_after") == [True, True]
 
 
+def test_many_codes_of_any_name_are_asked_about_with_the_whole_block() -> None:
+    """At times of a second no two rows agree by chance, and a contract is no person or thing."""
+    rows = event_log().rename(columns={"customer": "contract"})
+    seconds = np.random.default_rng(1).integers(0, 86_400, len(rows))
+    rows["day"] = (pd.to_datetime(rows["day"]) + pd.to_timedelta(seconds, "s")).astype(str)
+    proposal, history, (said,) = proposed(rows, "cancelled")
+    assert history is None
+    assert proposal.choices["contract"].role == "categorical"
+    block = said.partition("write history: ")[2].partition(", and name both")[0]
+    written = yaml.safe_load(block)
+    assert 60 <= days_of(written) <= 75
+    written.pop("known_after")
+    assert written == {"of": "contract", "order": "day", "predict": {"event": ["order"]}}
+    # A few codes are grades, and words are no codes.
+    few = [f"{grade}{n}" for grade in "ABCDEFGHIJ" for n in range(1, 7)]
+    words = [a + b + c for a in "abcdef" for b in "ghijkl" for c in "mnopqr"]
+    some = rows[::4]
+    for values, count in ((few, 0), (words, 0), ([f"{word}1" for word in words], 1)):
+        codes = np.random.default_rng(2).choice(values, len(some))
+        assert len(proposed(some.assign(contract=codes), "cancelled")[2]) == count
+
+
 def test_rows_of_one_time_are_counted() -> None:
     rows = event_log()
     count = rows.duplicated(["customer", "day"], keep=False).mean()

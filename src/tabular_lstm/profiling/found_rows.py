@@ -4,8 +4,9 @@ Histories are the rows of one customer over time. A customer has several rows, a
 them at a time that it has already. That may be chance. So histories are proposed only in two cases:
 a customer's rows are consecutive and in order, and time starts anew with the next customer; or the
 column is named like a person or a thing, and its times are dates, or its rows are in order, or more
-times would be equal by chance. Otherwise the page asks. It asks too about rows that belong together
-because their labels mostly agree, and about possible leaks, as a run does.
+times would be equal by chance. Otherwise the page asks, also where a column has many codes. It asks
+too about rows that belong together because their labels mostly agree, and about possible leaks, as
+a run does.
 
 Where the labels are tells which rows of histories are predicted, and when a label is known.
 """
@@ -26,6 +27,7 @@ from tabular_lstm.profiling.proposal import (
     GROUPS,
     Choice,
     Proposal,
+    in_yaml,
     is_discrete,
     of_kind,
 )
@@ -54,6 +56,7 @@ FEW_WITHOUT = 0.025
 FEW = 0.05  # largest share of customers with scattered rows, and of times equal by chance
 # Largest share of rows at a time that their customer has already, and least share that is told.
 MOST_TIED, TOLD = 0.25, 0.01
+MANY = 100  # fewest values of a column of codes, such as V0123, that may be things of another name
 SHARED = 0.8  # least share of rows whose customer has several rows
 IN_ORDER = 0.98  # least share of a customer's next rows that have a later time
 ANEW = 0.2  # least share of next customers that start at an earlier time
@@ -67,7 +70,7 @@ SURPRISE = 20
 LABELLED, BELOW, OF_DEVIATION, MARGIN = 0.95, 0.01, 0.2, 16
 ASK = (
     "history: rows of one {of} ({count}) hardly ever have the same {order}. If {order} is their "
-    "time, write history: {{of: {of}, order: {order}}}, and name both columns nowhere else"
+    "time, write history: {block}, and name both columns nowhere else"
 )
 PROPOSED = (
     "history: a row is predicted from itself and the earlier rows of its {of}. If only the last "
@@ -155,11 +158,12 @@ def _with_history(table: TableProfile, proposal: Proposal, first_rows: pd.DataFr
     # A column that is proposed as group because of its name gets its kind's role instead.
     choices = {name: of_kind(table.column(name)) for name in proposal.named("group")}
     proposed = replace(proposal, choices=proposal.choices | choices | best.choices)
+    proposed = _with_predicted_rows(table, proposed, best, first_rows)
     if best.clear and any(map(proposed.named, FEATURES)):
-        proposed = _with_predicted_rows(table, proposed, best, first_rows)
         return proposed.with_sentence(PROPOSED.format(of=of))
-    count = best.choices[best.block.of].why
-    return proposal.with_sentence(ASK.format(of=of, order=order, count=count))
+    count, block = best.choices[best.block.of].why, proposed.columns().history
+    written = block and in_yaml(block.model_dump(exclude={"steps"}, exclude_none=True))
+    return proposal.with_sentence(ASK.format(of=of, order=order, count=count, block=written))
 
 
 def _with_predicted_rows(
@@ -253,11 +257,11 @@ def found_histories(
             both = times.index.intersection(keys.index)
             if len(both) >= (1 - FEW_WITHOUT) * len(rows):
                 roles = Roles(keys[both], time_of(times[both].to_numpy()))
-                if history := _history_of(name, order, roles):
+                if history := _history_of(table.column(name), order, roles):
                     yield history
 
 
-def _history_of(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | None:
+def _history_of(customer: ColumnProfile, order: ColumnProfile, roles: Roles) -> FoundHistory | None:
     """Propose histories for one pair of columns; None if the rows do not fit."""
     rows, codes, time = len(roles.time), pd.factorize(roles.customers)[0], roles.time
     timeline, sizes = Timeline.of(roles), np.bincount(codes)
@@ -274,14 +278,18 @@ def _history_of(customer: str, order: ColumnProfile, roles: Roles) -> FoundHisto
     time_shares = np.unique(time, return_counts=True)[1] / rows
     by_chance = (sizes * (sizes - 1)).sum() / 2 * (time_shares**2).sum()
     is_surprise = by_chance >= SURPRISE and tied <= FEW * by_chance
-    is_thing = names_a_thing(customer) and not {*words_of(customer)} <= WORDS["identifier"]
+    name = customer.name
+    is_thing = names_a_thing(name) and not {*words_of(name)} <= WORDS["identifier"]
+    are_codes = customer.kind == "category" and customer.cells.all_match(".*[0-9].*")
+    may_be_thing = are_codes and customer.distinct >= MANY and order.kind == "date"
     is_birth = {*words_of(order.name)} & {"age", "birth", "born"}  # such as of a family's persons
     fits = (direction and stand_together and starts_anew) or (
         is_thing and (direction or is_surprise or order.kind == "date")
     )
     clear = bool(fits) and not is_birth
-    described = _describe_history(customer, order, timeline)
-    return FoundHistory(*described, clear, roles) if clear or is_surprise else None
+    described = _describe_history(name, order, timeline)
+    is_worth_asking = clear or is_surprise or may_be_thing
+    return FoundHistory(*described, clear, roles) if is_worth_asking else None
 
 
 def _describe_history(

@@ -303,7 +303,7 @@ def catalog_text(entry: Mapping[str, Any], to_score: str, layout: Layout) -> str
         "# How the rows are read. Written by kedro profile",
         *_doubts(layout.unsure),
         "raw_rows:",
-        *(f"  {name}: {_yaml(value)}" for name, value in raw_rows.items()),
+        *(f"  {name}: {in_yaml(value)}" for name, value in raw_rows.items()),
         *_load_args(load_args),
         METADATA,
         "",
@@ -319,7 +319,7 @@ def catalog_text(entry: Mapping[str, Any], to_score: str, layout: Layout) -> str
 
 
 def _load_args(load_args: Mapping[str, Any]) -> list[str]:
-    lines = [f"    {name}: {_yaml(value)}" for name, value in load_args.items()]
+    lines = [f"    {name}: {in_yaml(value)}" for name, value in load_args.items()]
     return ["  load_args:", *lines] if lines else []
 
 
@@ -359,7 +359,7 @@ def parameters_text(proposal: Proposal) -> str:
     for role in ("ignore", "categorical"):
         named = proposal.named(role)
         lines += [f"  {role}:"] if named else []
-        lines += [_commented(f"    - {_yaml(name)}", named[name].why) for name in named]
+        lines += [_commented(f"    - {in_yaml(name)}", named[name].why) for name in named]
     columns, choices = proposal.columns(), proposal.choices
     for block, values, comment in (
         ("dates", columns.dates, ""),
@@ -383,11 +383,11 @@ def _task_lines(label: ProposedLabel) -> list[str]:
         return [positive, _yaml_line("  negative_class", no, no_rows)]
     if classes:
         pairs = zip(classes, rows, strict=True)
-        return ["  classes:", *(_commented(f"    - {_yaml(name)}", n) for name, n in pairs)]
+        return ["  classes:", *(_commented(f"    - {in_yaml(name)}", n) for name, n in pairs)]
     task = _yaml_line("  task", "number", label.why)
     if label.bounds is None:
         return [task]
-    return [task, "  bounds:", f"    {_yaml_name(label.name)}: {_yaml([*label.bounds])}"]
+    return [task, "  bounds:", f"    {_yaml_name(label.name)}: {in_yaml([*label.bounds])}"]
 
 
 def _page_line(label: ProposedLabel, is_history: bool) -> str:
@@ -415,7 +415,7 @@ def _doubts(sentences: Iterable[str]) -> list[str]:
 
 
 def _yaml_line(start: str, value: Any, why: str | None) -> str:
-    return _commented(f"{start}: {_yaml(value)}", why)
+    return _commented(f"{start}: {in_yaml(value)}", why)
 
 
 def _commented(entry: str, why: str | None) -> str:
@@ -427,12 +427,12 @@ def _comment(text: str) -> str:
     return f"# {shown(text, LONGEST)}"
 
 
-def _yaml(value: Any) -> str:
+def in_yaml(value: Any) -> str:
     """Write a value on one line; YAML reads this value, and OmegaConf too, which expands `${`."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_yaml, value))}]"
+        return f"[{', '.join(map(in_yaml, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_yaml_name(name)}: {_yaml(v)}' for name, v in value.items())}}}"
+        return f"{{{', '.join(f'{_yaml_name(name)}: {in_yaml(v)}' for name, v in value.items())}}}"
     if isinstance(value, str):  # OmegaConf reads two backslashes before `${` as one
         value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     return _yaml_name(value)
