@@ -178,11 +178,14 @@ def _with_predicted_rows(
     are_predicted, predict = predicted_kind(features, rows, has_label, ages)
     age = age_of_labels(ages[are_predicted], has_label[are_predicted])
     asked = [KIND.format(shown(n), first_ten([*map(shown, v)])) for n, v in predict.items()]
-    asked += [UNKNOWN] if age is None else []
     known_after = None if age is None else ceil(age) if unit == 1 else f"{ceil(age)} days"
-    added = {"known_after": known_after, "predict": predict or None}
-    history = found.block.model_copy(update=added)
-    return replace(proposal, history=history, sentences=(*asked, *proposal.sentences))
+    return replace(
+        proposal,
+        history=found.block.model_copy(
+            update={"known_after": known_after, "predict": predict or None}
+        ),
+        sentences=(*asked, *([UNKNOWN] if age is None else []), *proposal.sentences),
+    )
 
 
 def predicted_kind(
@@ -209,8 +212,11 @@ def predicted_kind(
         texts = sorted(cells[has_label].unique())
         is_kind, is_empty = cells.isin(texts), cells.str.lower().isin(EMPTY)
         others = (~is_kind & ~is_empty & (ages >= np.median(ages))).sum()
-        is_told = others * has_label.sum() > SURPRISE * is_kind.sum()
-        if is_told and not is_empty[is_kind].any() and is_kind.sum() < are_predicted.sum():
+        if (
+            others * has_label.sum() > SURPRISE * is_kind.sum()
+            and not is_empty[is_kind].any()
+            and is_kind.sum() < are_predicted.sum()
+        ):
             are_predicted = is_kind.to_numpy()
             predict = {column.name: [class_value(text, column.number_format) for text in texts]}
     return are_predicted, predict
@@ -278,18 +284,24 @@ def _history_of(customer: ColumnProfile, order: ColumnProfile, roles: Roles) -> 
     time_shares = np.unique(time, return_counts=True)[1] / rows
     by_chance = (sizes * (sizes - 1)).sum() / 2 * (time_shares**2).sum()
     is_surprise = by_chance >= SURPRISE and tied <= FEW * by_chance
-    name = customer.name
-    is_thing = names_a_thing(name) and not {*words_of(name)} <= WORDS["identifier"]
-    are_codes = customer.kind == "category" and customer.cells.all_match(".*[0-9].*")
-    may_be_thing = are_codes and customer.distinct >= MANY and order.kind == "date"
+    is_thing = (
+        names_a_thing(customer.name) and not {*words_of(customer.name)} <= WORDS["identifier"]
+    )
+    may_be_thing = (
+        (customer.kind, order.kind) == ("category", "date")
+        and customer.distinct >= MANY
+        and customer.cells.all_match(".*[0-9].*")
+    )
     is_birth = {*words_of(order.name)} & {"age", "birth", "born"}  # such as of a family's persons
     fits = (direction and stand_together and starts_anew) or (
         is_thing and (direction or is_surprise or order.kind == "date")
     )
     clear = bool(fits) and not is_birth
-    described = _describe_history(name, order, timeline)
-    is_worth_asking = clear or is_surprise or may_be_thing
-    return FoundHistory(*described, clear, roles) if is_worth_asking else None
+    return (
+        FoundHistory(*_describe_history(customer.name, order, timeline), clear, roles)
+        if clear or is_surprise or may_be_thing
+        else None
+    )
 
 
 def _describe_history(
