@@ -13,6 +13,7 @@ from tabular_lstm.datasets.tables import own_entry
 from tests.helpers.commands import here, here_in, message_of, succeeds
 from tests.helpers.databases import SECRET, in_sqlite, query, reads
 from tests.helpers.project import Project
+from tests.helpers.visits import event_log
 
 
 def write_clinic(path: Path, count: int = 400) -> None:
@@ -144,6 +145,20 @@ def test_dates_in_two_formats_are_read_by_the_run_that_follows(project: Project)
         for side in ("train", "test")
     ]
     assert pd.concat(read).sort_index()["event_date"].tolist() == days.tolist()
+
+
+def test_which_rows_of_a_log_are_predicted_is_read_by_the_run_that_follows(
+    project: Project,
+) -> None:
+    rows = event_log(rows=1_500)
+    rows.to_csv(project.path / "events.csv", index=False)
+    page, _, columns = columns_of(project, "events.csv")
+    assert columns["history"]["predict"] == {"event": "order"}
+    assert 60 <= int(columns["history"]["known_after"].removesuffix(" days")) <= 90
+    assert "predict: only rows of event: order have a label" in page
+    labelled = (rows["cancelled"] != "").sum()
+    said = f"1500 rows, {labelled} valid, 0 quarantined, {1_500 - labelled} unlabelled"
+    assert said in read_all(project)
 
 
 def test_a_few_amounts_with_a_unit_are_read_once_the_unit_is_named(project: Project) -> None:

@@ -61,3 +61,19 @@ def train_on(project: Project, rows: pd.DataFrame, **history: Any) -> None:
     rows.to_csv(project.raw, index=False)
     declare_visits(project, **history)
     succeeds(here(*RETRAINING))
+
+
+def event_log(
+    known_after: tuple[int, int] = (30, 60), rows: int = 6_000, seed: int = 0
+) -> pd.DataFrame:
+    """Two years of a shop in the order of time; orders have labels, known some days later."""
+    rng = np.random.default_rng(seed)
+    days = np.sort(rng.integers(0, 730, rows))
+    day = (pd.Timestamp("2025-01-01") + pd.to_timedelta(days, "D")).strftime("%Y-%m-%d")
+    event = rng.choice(["call", "order", "return"], rows)
+    is_known = 730 - days > rng.integers(*known_after, rows, endpoint=True)
+    cancelled = np.where(rng.random(rows) < 0.3, "yes", "no")
+    customer = [f"C{number}" for number in rng.integers(0, rows // 15, rows)]
+    cells = {"customer": customer, "day": day, "event": event, "age": rng.integers(20, 90, rows)}
+    labels = np.where(is_known & (event == "order"), cancelled, "")
+    return pd.DataFrame({**cells, "cancelled": labels})

@@ -14,6 +14,7 @@ from tabular_lstm.profiling.found_rows import with_found_rows
 from tabular_lstm.profiling.proposal import Proposal, parameters_text, propose
 from tabular_lstm.runs.new_environment import profile_files
 from tests.helpers.project import ROOT
+from tests.helpers.visits import event_log
 
 # Groups
 
@@ -150,10 +151,149 @@ def test_a_history_is_proposed_with_rows_and_times_between_them(
         )
 
 
-def test_when_labels_are_known_is_left_to_the_reader() -> None:
-    for rows, after in ((visits(), "30 days"), (visits(order="visit_day", dates=False), "1")):
-        line = f"    # known_after: {after} # time until a label is known, and later rows use it"
-        assert line in parameters_text(proposed(rows)[0]).splitlines()
+# Which rows are predicted, and when their labels are known
+
+
+def days_of(history: dict[str, Any] | None) -> int:
+    assert history is not None
+    return int(history["known_after"].removesuffix(" days"))
+
+
+def begins(proposal: Proposal, *starts: str) -> list[bool]:
+    return [any(said.startswith(f"{start}: ") for said in proposal.unsure) for start in starts]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_kind_of_rows_with_labels_is_predicted_after_the_longest_delay(seed: int) -> None:
+    rows = event_log(seed=seed)
+    proposal, history, _ = proposed(rows, "cancelled")
+    assert history is not None
+    assert history["predict"] == {"event": "order"}
+    assert 60 <= days_of(history) <= 75
+    assert [*proposal.named("categorical")] == ["event"]
+    assert begins(proposal, "predict", "known_after") == [True, False]
+    assert any(said.startswith("predict: only rows of event: order") for said in proposal.unsure)
+    # One delay for all labels; and the same rows in another order, without kinds.
+    fixed = event_log((30, 30), seed=seed).sample(frac=1, random_state=seed)
+    assert days_of(proposed(fixed, "cancelled")[1]) in (30, 31)
+    orders = fixed[fixed["event"] == "order"].drop(columns="event")
+    proposal, history, _ = proposed(orders, "cancelled")
+    assert days_of(history) in (30, 31)
+    assert begins(proposal, "predict", "known_after") == [False, False]
+
+
+def test_kinds_may_be_several_and_numbers_and_some_labels_never_come() -> None:
+    rows = event_log()
+    rng = np.random.default_rng(1)
+    kinds = {"call": 9, "order": 1, "return": 7}
+    is_split = (rows["event"] == "order") & (rng.random(len(rows)) < 0.5)
+    never = rows["cancelled"].where(rng.random(len(rows)) > 0.02, "")
+    rows = rows.assign(event=rows["event"].map(kinds).mask(is_split, 3), cancelled=never)
+    _, history, _ = proposed(rows, "cancelled")
+    assert history is not None
+    assert history["predict"] == {"event": [1, 3]}
+    assert 60 <= days_of(history) <= 110
+
+
+def test_where_the_rows_do_not_tell_it_is_asked() -> None:
+    """All labels are known, a third never comes, they came at once, or only a few are late."""
+    rows = event_log()
+    orders = rows[rows["event"] == "order"].drop(columns="event")
+    rng = np.random.default_rng(1)
+    labels = rng.choice(["no", "yes"], len(orders))
+    seldom = np.where(rng.random(len(orders)) < 0.3, "", orders["cancelled"])
+    at_random = np.where(rng.random(len(orders)) < 0.03, "", labels)
+    few = np.where(np.arange(len(orders)) > len(orders) - 12, "", labels)
+    for cells in (labels, seldom, at_random, few):
+        proposal, history, _ = proposed(orders.assign(cancelled=cells), "cancelled")
+        assert history is not None
+        assert {*history} == {"of", "order", "steps"}
+        assert begins(proposal, "predict", "known_after") == [False, True]
+        assert "\n    # known_after: # the longest time until" in parameters_text(proposal)
+
+
+def test_no_kind_is_proposed_that_others_explain_as_well() -> None:
+    rows = event_log()
+    orders = rows[rows["event"] == "order"].drop(columns="event")
+    is_known = (orders["cancelled"] != "").to_numpy()
+    rng = np.random.default_rng(1)
+    few = np.arange(len(orders)) < 15
+    shop = rng.integers(100, 130, len(orders)).astype(str)
+    is_closed = shop == "100"
+    states = {
+        "status": np.where(is_known, "closed", "open"),  # new rows are open
+        "stage": np.where(is_known, "", "b"),  # the labelled rows have no value
+        "type": np.where(few, "b", "a"),  # too few rows
+        "shop": shop,  # too many values
+    }
+    for name, cells in states.items():
+        without = {"type": few, "shop": is_closed}.get(name, np.zeros(len(orders), bool))
+        labels = orders["cancelled"].mask(without, "")
+        _, history, _ = proposed(orders.assign(**{name: cells}, cancelled=labels), "cancelled")
+        assert history is not None
+        assert "predict" not in history, name
+    # What only orders have names no other kind.
+    paid = np.where(rows["event"] == "order", "card", "")
+    bare = rows.assign(paid=paid).drop(columns="event")
+    assert "predict" not in (proposed(bare, "cancelled")[1] or {})
+    # Some labelled rows are of no kind.
+    lacking = rows["event"].mask(rng.random(len(rows)) < 0.01, "")
+    assert "predict" not in (proposed(rows.assign(event=lacking), "cancelled")[1] or {})
+
+
+def test_of_several_columns_the_one_that_tells_the_most_counts() -> None:
+    rows = event_log()
+    way = np.where(rows["event"] == "return", "back", "out")
+    for names in (["way", *rows], [*rows, "way"]):
+        _, history, _ = proposed(rows.assign(way=way)[names], "cancelled")
+        assert history is not None
+        assert history["predict"] == {"event": "order"}
+
+
+def test_a_time_far_in_the_future_is_no_delay_of_the_labels() -> None:
+    rows = event_log()
+    rows.loc[100, "day"] = "2099-12-31"
+    proposal, history, _ = proposed(rows, "cancelled")
+    assert "known_after" not in (history or {})
+    assert begins(proposal, "predict", "known_after") == [True, True]
+
+
+def test_many_codes_of_any_name_are_asked_about_with_the_whole_block() -> None:
+    """At times of a second no two rows agree by chance, and a contract is no person or thing."""
+    rows = event_log().rename(columns={"customer": "contract"})
+    seconds = np.random.default_rng(1).integers(0, 86_400, len(rows))
+    rows["day"] = (pd.to_datetime(rows["day"]) + pd.to_timedelta(seconds, "s")).astype(str)
+    proposal, history, (said,) = proposed(rows, "cancelled")
+    assert history is None
+    assert proposal.choices["contract"].role == "categorical"
+    block = said.partition("write history: ")[2].partition(", and name both")[0]
+    written = yaml.safe_load(block)
+    assert 60 <= days_of(written) <= 75
+    written.pop("known_after")
+    assert written == {"of": "contract", "order": "day", "predict": {"event": ["order"]}}
+    # A few codes are grades, and words are no codes.
+    few = [f"{grade}{n}" for grade in "ABCDEFGHIJ" for n in range(1, 7)]
+    words = [a + b + c for a in "abcdef" for b in "ghijkl" for c in "mnopqr"]
+    some = rows[::4]
+    for values, count in ((few, 0), (words, 0), ([f"{word}1" for word in words], 1)):
+        codes = np.random.default_rng(2).choice(values, len(some))
+        assert len(proposed(some.assign(contract=codes), "cancelled")[2]) == count
+
+
+def test_rows_of_one_time_are_counted() -> None:
+    rows = event_log()
+    count = rows.duplicated(["customer", "day"], keep=False).mean()
+    (said,) = [
+        said
+        for said, names in proposed(rows, "cancelled")[0].unsure.items()
+        if names == ["day"] and "each other" in said
+    ]
+    assert said.startswith(
+        f"{count:.1%} of the rows have the time of another row of their customer"
+    )
+    assert said.endswith("name both: order: [day, that column]")
+    once = rows.drop_duplicates(["customer", "day"])
+    assert not any("each other" in said for said in proposed(once, "cancelled")[0].unsure)
 
 
 def test_visits_on_one_day_an_odd_date_and_a_shuffled_file_are_no_objection() -> None:
@@ -194,7 +334,7 @@ def test_a_history_in_two_formats_of_dates_is_found_with_their_shares() -> None:
         assert f'    seen: [null, "{form}"] # ' in parameters_text(proposal)
         shares = is_new.mean(), 1 - is_new.mean()
         assert proposal.choices["seen"].why.endswith(forms.format(*shares))
-        asked = [said for said, names in proposal.unsure.items() if "seen" in names]
+        asked = [said for said in proposal.unsure if said.startswith("dates: ")]
         assert asked == ([f"dates: {other} fit the same cells; which is it?"] if other else [])
 
 

@@ -4,29 +4,36 @@ Histories are the rows of one customer over time. A customer has several rows, a
 them at a time that it has already. That may be chance. So histories are proposed only in two cases:
 a customer's rows are consecutive and in order, and time starts anew with the next customer; or the
 column is named like a person or a thing, and its times are dates, or its rows are in order, or more
-times would be equal by chance. Otherwise the page asks. It asks too about rows that belong together
-because their labels mostly agree, and about possible leaks, as a run does.
+times would be equal by chance. Otherwise the page asks, also where a column has many codes. It asks
+too about rows that belong together because their labels mostly agree, and about possible leaks, as
+a run does.
+
+Where the labels are tells which rows of histories are predicted, and when a label is known.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import amount, shown
+from tabular_lstm.errors import amount, first_ten, shown
 from tabular_lstm.parameters.columns import MOST_STEPS, History
+from tabular_lstm.profiling.label_choice import class_value
 from tabular_lstm.profiling.proposal import (
     FEATURES,
     GROUPS,
     Choice,
     Proposal,
+    in_yaml,
     is_discrete,
     of_kind,
 )
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
 from tabular_lstm.profiling.words import WORDS, has_word, names_a_thing, words_of
+from tabular_lstm.rows.cells import EMPTY
 from tabular_lstm.rows.data_warnings import (
     POSSIBLE_LEAK,
     STRONG_FEATURE,
@@ -42,25 +49,47 @@ from tabular_lstm.rows.labels import are_unlabelled
 from tabular_lstm.rows.schema import MICROSECONDS_A_DAY
 from tabular_lstm.rows.timeline import Roles, Timeline, time_of
 from tabular_lstm.rows.validation import UNNAMED, read_rows
+from tabular_lstm.task import Value
 
 # Largest share of the rows that may go to quarantine because they have no group or no time.
 FEW_WITHOUT = 0.025
 FEW = 0.05  # largest share of customers with scattered rows, and of times equal by chance
-MOST_TIED = 0.25  # largest share of rows at a time that their customer has already
+# Largest share of rows at a time that their customer has already, and least share that is told.
+MOST_TIED, TOLD = 0.25, 0.01
+MANY = 100  # fewest values of a column of codes, such as V0123, that may be things of another name
 SHARED = 0.8  # least share of rows whose customer has several rows
 IN_ORDER = 0.98  # least share of a customer's next rows that have a later time
 ANEW = 0.2  # least share of next customers that start at an earlier time
-SURPRISE = 20  # fewest pairs of rows with equal customer and time that chance would give
+# Fewest pairs of rows with equal customer and time that chance would give; fewest missing labels
+# that are not by chance.
+SURPRISE = 20
+# When labels no longer come: least share of labels in the oldest half of the rows, since nothing
+# tells a label that never comes from a late one; how far a share may be below it, as a part of it
+# and of the deviation of one row; and a factor for labels that take longer than any in the file: if
+# they come evenly over some time, the delay is too short with a chance of about exp(-16 / 2).
+LABELLED, BELOW, OF_DEVIATION, MARGIN = 0.95, 0.01, 0.2, 16
 ASK = (
     "history: rows of one {of} ({count}) hardly ever have the same {order}. If {order} is their "
-    "time, write history: {{of: {of}, order: {order}}}, and name both columns nowhere else"
+    "time, write history: {block}, and name both columns nowhere else"
 )
 PROPOSED = (
     "history: a row is predicted from itself and the earlier rows of its {of}. If only the last "
     "row has a known label, leave the earlier labels empty: those rows are then only history. If "
     "rows of one {of} are independent, remove the block history, and name {of} under ignore"
 )
-
+TIED = (
+    "{:.1%} of the rows have the time of another row of their customer: they are not each other's "
+    "past. If numbers in a second column tell which is earlier, name both: order: [{}, that column]"
+)
+KIND = (
+    "predict: only rows of {}: {} have a label, so a scoring predicts the last such row of each "
+    "customer. If it should predict other rows too, name their values, or remove the line"
+)
+UNKNOWN = (
+    "known_after: the rows do not show how long a label takes. If later rows should use earlier "
+    "labels, write the longest time, such as 30 days; with a shorter one the model learns from the "
+    "future"
+)
 
 LEAK = (
     "{}: {} alone tells the label, or much more of it than all other features ({}). If it is known "
@@ -75,6 +104,7 @@ class FoundHistory(NamedTuple):
     block: History
     choices: dict[str, Choice]  # of both columns
     clear: bool  # whether chance can be excluded
+    roles: Roles  # customers by their places among the rows
 
 
 def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
@@ -128,10 +158,90 @@ def _with_history(table: TableProfile, proposal: Proposal, first_rows: pd.DataFr
     # A column that is proposed as group because of its name gets its kind's role instead.
     choices = {name: of_kind(table.column(name)) for name in proposal.named("group")}
     proposed = replace(proposal, choices=proposal.choices | choices | best.choices)
+    proposed = _with_predicted_rows(table, proposed, best, first_rows)
     if best.clear and any(map(proposed.named, FEATURES)):
-        return replace(proposed, history=best.block).with_sentence(PROPOSED.format(of=of))
-    count = best.choices[best.block.of].why
-    return proposal.with_sentence(ASK.format(of=of, order=order, count=count))
+        return proposed.with_sentence(PROPOSED.format(of=of))
+    count, block = best.choices[best.block.of].why, proposed.columns().history
+    written = block and in_yaml(block.model_dump(exclude={"steps"}, exclude_none=True))
+    return proposal.with_sentence(ASK.format(of=of, order=order, count=count, block=written))
+
+
+def _with_predicted_rows(
+    table: TableProfile, proposal: Proposal, found: FoundHistory, first_rows: pd.DataFrame
+) -> Proposal:
+    """Propose a history, which of its rows are predicted, and when their labels are known."""
+    unit = MICROSECONDS_A_DAY if table.column(found.block.order).kind == "date" else 1
+    rows = first_rows.iloc[found.roles.customers.index]
+    ages = (found.roles.time.max() - found.roles.time) / unit
+    has_label = ~are_unlabelled(rows[proposal.label.name], proposal.columns())
+    features = [c for c in table.columns if proposal.choices[c.name].role in FEATURES]
+    are_predicted, predict = predicted_kind(features, rows, has_label, ages)
+    age = age_of_labels(ages[are_predicted], has_label[are_predicted])
+    asked = [KIND.format(shown(n), first_ten([*map(shown, v)])) for n, v in predict.items()]
+    known_after = None if age is None else ceil(age) if unit == 1 else f"{ceil(age)} days"
+    return replace(
+        proposal,
+        history=found.block.model_copy(
+            update={"known_after": known_after, "predict": predict or None}
+        ),
+        sentences=(*asked, *([UNKNOWN] if age is None else []), *proposal.sentences),
+    )
+
+
+def predicted_kind(
+    columns: list[ColumnProfile], rows: pd.DataFrame, has_label: np.ndarray, ages: np.ndarray
+) -> tuple[np.ndarray, dict[str, list[Value]]]:
+    """Find values of a column that all labelled rows have, and many old unlabelled rows lack.
+
+    Of several columns, the one with the fewest rows of such values is taken.
+
+    Args:
+        columns: The columns that may tell the kinds of rows apart.
+        rows: The rows, cells as text.
+        has_label: Which rows have a label, bool (rows,).
+        ages: Time from each row to the newest one, float64 (rows,). A value that only new rows have
+            may get its labels later.
+
+    Returns:
+        Which rows have these values, bool (rows,), and the values by the column's name. If there
+        are none, all rows and no column.
+    """
+    are_predicted, predict = np.full(len(rows), True), dict[str, list[Value]]()
+    for column in [c for c in columns if is_discrete(c) and c.distinct < GROUPS]:
+        cells = rows[column.name].str.strip()
+        texts = sorted(cells[has_label].unique())
+        is_kind, is_empty = cells.isin(texts), cells.str.lower().isin(EMPTY)
+        others = (~is_kind & ~is_empty & (ages >= np.median(ages))).sum()
+        if (
+            others * has_label.sum() > SURPRISE * is_kind.sum()
+            and not is_empty[is_kind].any()
+            and is_kind.sum() < are_predicted.sum()
+        ):
+            are_predicted = is_kind.to_numpy()
+            predict = {column.name: [class_value(text, column.number_format) for text in texts]}
+    return are_predicted, predict
+
+
+def age_of_labels(ages: np.ndarray, has_label: np.ndarray) -> float | None:
+    """Find the age above which the labelled share of rows no longer rises; None if there is none.
+
+    A label may take longer than any in the file: so the age is higher than that of the oldest row
+    whose label is still to come, the more so the fewer rows there are, and the longer labels come.
+
+    Args:
+        ages: Time from each row to the newest one, float64 (rows,).
+        has_label: Which rows have a label, bool (rows,).
+    """
+    order = np.lexsort((~has_label, ages))  # an age is settled if all its rows are
+    ages, has_label = ages[order], has_label[order]
+    share = has_label[len(ages) // 2 :].mean()
+    least = share - max(BELOW * share, OF_DEVIATION * np.sqrt(share * (1 - share)))
+    missing = np.cumsum(least - has_label)
+    last, first = int(missing.argmax()), int(has_label.argmax())
+    if share < LABELLED or missing[last] < SURPRISE or ages[last] > ages[-1] / 2:
+        return None
+    longer = (ages[last + 1] - ages[first]) * np.sqrt(MARGIN / max(last + 1 - first, 1))
+    return float(ages[last + 1] + longer)
 
 
 def found_histories(
@@ -153,11 +263,11 @@ def found_histories(
             both = times.index.intersection(keys.index)
             if len(both) >= (1 - FEW_WITHOUT) * len(rows):
                 roles = Roles(keys[both], time_of(times[both].to_numpy()))
-                if history := _history_of(name, order, roles):
+                if history := _history_of(table.column(name), order, roles):
                     yield history
 
 
-def _history_of(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | None:
+def _history_of(customer: ColumnProfile, order: ColumnProfile, roles: Roles) -> FoundHistory | None:
     """Propose histories for one pair of columns; None if the rows do not fit."""
     rows, codes, time = len(roles.time), pd.factorize(roles.customers)[0], roles.time
     timeline, sizes = Timeline.of(roles), np.bincount(codes)
@@ -174,19 +284,30 @@ def _history_of(customer: str, order: ColumnProfile, roles: Roles) -> FoundHisto
     time_shares = np.unique(time, return_counts=True)[1] / rows
     by_chance = (sizes * (sizes - 1)).sum() / 2 * (time_shares**2).sum()
     is_surprise = by_chance >= SURPRISE and tied <= FEW * by_chance
-    is_thing = names_a_thing(customer) and not {*words_of(customer)} <= WORDS["identifier"]
+    is_thing = (
+        names_a_thing(customer.name) and not {*words_of(customer.name)} <= WORDS["identifier"]
+    )
+    may_be_thing = (
+        (customer.kind, order.kind) == ("category", "date")
+        and customer.distinct >= MANY
+        and customer.cells.all_match(".*[0-9].*")
+    )
     is_birth = {*words_of(order.name)} & {"age", "birth", "born"}  # such as of a family's persons
     fits = (direction and stand_together and starts_anew) or (
         is_thing and (direction or is_surprise or order.kind == "date")
     )
     clear = bool(fits) and not is_birth
-    return _describe_history(customer, order, timeline, clear) if clear or is_surprise else None
+    return (
+        FoundHistory(*_describe_history(customer.name, order, timeline), clear, roles)
+        if clear or is_surprise or may_be_thing
+        else None
+    )
 
 
 def _describe_history(
-    customer: str, order: ColumnProfile, timeline: Timeline, clear: bool
-) -> FoundHistory:
-    """Say how many rows customers have, and how far apart they are."""
+    customer: str, order: ColumnProfile, timeline: Timeline
+) -> tuple[History, dict[str, Choice]]:
+    """Say how many rows customers have, how far apart they are, and how many have equal times."""
     sizes = np.bincount(timeline.customer)
     half, nine_tenths = np.quantile(sizes, [0.5, 0.9])
     count = f"{len(sizes):,} values, of {sizes.min()} to {sizes.max()} rows, median {half:g}"
@@ -195,9 +316,12 @@ def _describe_history(
     apart = f"{words} to the next row, median: {gap}; {read.why}"
     # What may be odd about numbers, such as codes for "not measured", is no question about a time.
     unsure = read.unsure if order.kind == "date" else ()
+    tied = (np.bincount(timeline.tie)[timeline.tie] > 1).mean()
+    if tied >= TOLD:
+        unsure = (*unsure, TIED.format(tied, shown(order.name)))
     choices = {
         customer: Choice("customer", count),
         order.name: Choice("order", apart, unsure, format=read.format),
     }
     steps = int(np.clip(nine_tenths, 20, MOST_STEPS))
-    return FoundHistory(History(of=customer, order=order.name, steps=steps), choices, clear)
+    return History(of=customer, order=order.name, steps=steps), choices

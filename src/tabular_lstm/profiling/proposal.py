@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from textwrap import TextWrapper
-from typing import Any
+from typing import Any, cast
 
 from tabular_lstm.errors import DataError, counted, first_ten, no_column, printable, shown
 from tabular_lstm.parameters.columns import ColumnsOptions, DateFormat, History, in_words
@@ -284,7 +284,8 @@ TO_SCORE = """\
 # Rows to score: put new ones there, a CSV or Parquet file or a folder of them, with these columns
 # (a label is not needed). Another place for one run: --params rows_to_score=FILE"""
 STEPS = "rows of a history at most, its own included"
-KNOWN_AFTER = "    # known_after: {} # time until a label is known, and later rows use it"
+KNOWN_AFTER = "by then the labels of this file had come; if one may take longer, write that time"
+NOT_KNOWN = "    # known_after: # the longest time until a label is known; later rows then use it"
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")
 # Longest name and longest example on the page.
@@ -302,7 +303,7 @@ def catalog_text(entry: Mapping[str, Any], to_score: str, layout: Layout) -> str
         "# How the rows are read. Written by kedro profile",
         *_doubts(layout.unsure),
         "raw_rows:",
-        *(f"  {name}: {_yaml(value)}" for name, value in raw_rows.items()),
+        *(f"  {name}: {in_yaml(value)}" for name, value in raw_rows.items()),
         *_load_args(load_args),
         METADATA,
         "",
@@ -318,7 +319,7 @@ def catalog_text(entry: Mapping[str, Any], to_score: str, layout: Layout) -> str
 
 
 def _load_args(load_args: Mapping[str, Any]) -> list[str]:
-    lines = [f"    {name}: {_yaml(value)}" for name, value in load_args.items()]
+    lines = [f"    {name}: {in_yaml(value)}" for name, value in load_args.items()]
     return ["  load_args:", *lines] if lines else []
 
 
@@ -345,12 +346,20 @@ def parameters_text(proposal: Proposal) -> str:
             _yaml_line("    of", history.of, proposal.choices[history.of].why),
             _yaml_line("    order", history.order, apart),
             _yaml_line("    steps", history.steps, STEPS),
-            KNOWN_AFTER.format("30 days" if apart.startswith("days") else 1),
+            NOT_KNOWN
+            if history.known_after is None
+            else _yaml_line("    known_after", history.known_after, KNOWN_AFTER),
+        ]
+        lines += [
+            _yaml_line(
+                "    predict", {n: v[0] if len(v) == 1 else v}, "only such rows have a label"
+            )
+            for n, v in cast(dict[str, Any], history.predict or {}).items()
         ]
     for role in ("ignore", "categorical"):
         named = proposal.named(role)
         lines += [f"  {role}:"] if named else []
-        lines += [_commented(f"    - {_yaml(name)}", named[name].why) for name in named]
+        lines += [_commented(f"    - {in_yaml(name)}", named[name].why) for name in named]
     columns, choices = proposal.columns(), proposal.choices
     for block, values, comment in (
         ("dates", columns.dates, ""),
@@ -374,11 +383,11 @@ def _task_lines(label: ProposedLabel) -> list[str]:
         return [positive, _yaml_line("  negative_class", no, no_rows)]
     if classes:
         pairs = zip(classes, rows, strict=True)
-        return ["  classes:", *(_commented(f"    - {_yaml(name)}", n) for name, n in pairs)]
+        return ["  classes:", *(_commented(f"    - {in_yaml(name)}", n) for name, n in pairs)]
     task = _yaml_line("  task", "number", label.why)
     if label.bounds is None:
         return [task]
-    return [task, "  bounds:", f"    {_yaml_name(label.name)}: {_yaml([*label.bounds])}"]
+    return [task, "  bounds:", f"    {_yaml_name(label.name)}: {in_yaml([*label.bounds])}"]
 
 
 def _page_line(label: ProposedLabel, is_history: bool) -> str:
@@ -406,7 +415,7 @@ def _doubts(sentences: Iterable[str]) -> list[str]:
 
 
 def _yaml_line(start: str, value: Any, why: str | None) -> str:
-    return _commented(f"{start}: {_yaml(value)}", why)
+    return _commented(f"{start}: {in_yaml(value)}", why)
 
 
 def _commented(entry: str, why: str | None) -> str:
@@ -418,12 +427,12 @@ def _comment(text: str) -> str:
     return f"# {shown(text, LONGEST)}"
 
 
-def _yaml(value: Any) -> str:
+def in_yaml(value: Any) -> str:
     """Write a value on one line; YAML reads this value, and OmegaConf too, which expands `${`."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_yaml, value))}]"
+        return f"[{', '.join(map(in_yaml, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_yaml_name(name)}: {_yaml(v)}' for name, v in value.items())}}}"
+        return f"{{{', '.join(f'{_yaml_name(name)}: {in_yaml(v)}' for name, v in value.items())}}}"
     if isinstance(value, str):  # OmegaConf reads two backslashes before `${` as one
         value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     return _yaml_name(value)
