@@ -12,7 +12,7 @@ import numpy as np
 
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.label_measures import measure_of
-from tabular_lstm.rows.past_features import Candidates
+from tabular_lstm.rows.past_features import candidates
 from tabular_lstm.rows.schema import Schema
 
 # The most past features that are tried, and that a schema has.
@@ -34,9 +34,8 @@ def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> lis
 
     rng = np.random.default_rng(0)
     rows = np.sort(rng.permutation(len(histories))[:ROWS])
-    candidates, labels = Candidates(histories[rows], schema), labels[rows]
-    names = sorted(candidates.compute, key=lambda name: candidates.rank[name])[:MOST_TRIED]
-    past = [candidates.compute[name]() for name in names]
+    labels, tried = labels[rows], [*candidates(histories[rows], schema).items()][:MOST_TRIED]
+    names, past = [name for name, _ in tried], [compute() for _, compute in tried]
     own_rows = histories.table[histories.own[rows]]
     own_rows = own_rows[:, : own_rows.shape[1] - histories.labels]
     values = np.column_stack([*past, own_rows]).astype(np.float32)

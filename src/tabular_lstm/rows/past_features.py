@@ -4,11 +4,11 @@ They come from rows with an earlier time, and from labels that are known by then
 do not depend on later rows, on unknown labels or on other customers.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from math import inf
+from operator import itemgetter
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -42,41 +42,43 @@ class Running(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """For each of n histories, the earlier values of a column: those that end at place `end`.
+    """For each of n histories, the earlier values of a column, computed when they are asked for.
 
     Attributes:
-        values: Without NaN, by customer and then by time, float64 (values,).
-        times: Their times, float64 (values,).
-        rank: How many values of the same customer come before each, int64 (values,).
-        count: How many earlier values each history has, int64 (n,).
-        end: The place after the last of them, int64 (n,).
-        now: The time of each history's own row, float64 (n,).
+        histories: The n histories.
+        column: The column's values, float64 (rows of the table,).
+        has_value: Which of them count, bool (rows of the table,).
+        bound: For each history, the place after the last row of the table that counts, int64 (n,).
         half_lives: In the unit of the times; with an infinite one, all values count alike.
     """
 
-    values: np.ndarray
-    times: np.ndarray
-    rank: np.ndarray
-    count: np.ndarray
-    end: np.ndarray
-    now: np.ndarray
+    histories: Histories
+    column: np.ndarray
+    has_value: np.ndarray
+    bound: np.ndarray
     half_lives: np.ndarray
 
-    @classmethod
-    def of(
-        cls, histories: Histories, values: np.ndarray, end: np.ndarray, half_lives: np.ndarray
-    ) -> "Past":
-        """Take each customer's values, (rows of the table,), before place `end`, (n,)."""
-        has_value = ~np.isnan(values)
-        before = np.append(0, np.cumsum(has_value))
-        customer = histories.customer[has_value]
-        places, is_first = np.arange(len(customer)), np.diff(customer, prepend=-1) != 0
-        rank = places - np.maximum.accumulate(np.where(is_first, places, 0))
-        start = np.searchsorted(customer, histories.customer[histories.own])
-        ends = before[end]
-        times, now = histories.time[has_value], histories.time[histories.own]
-        count = np.maximum(ends - start, 0)
-        return cls(values[has_value], times, rank, count, ends, now, half_lives)
+    @cached_property
+    def values(self) -> np.ndarray:
+        """The values that count, by customer and then by time: float64 (values,)."""
+        return np.asarray(self.column[self.has_value])
+
+    @cached_property
+    def rank(self) -> np.ndarray:
+        """How many values of the same customer come before each: int64 (values,)."""
+        customer = self.histories.customer[self.has_value]
+        return np.asarray(np.arange(len(customer)) - np.searchsorted(customer, customer))
+
+    @cached_property
+    def end(self) -> np.ndarray:
+        """The place after each history's last earlier value, int64 (n,)."""
+        return np.append(0, np.cumsum(self.has_value))[self.bound]
+
+    @cached_property
+    def count(self) -> np.ndarray:
+        """How many earlier values each history has, int64 (n,)."""
+        customer, own = self.histories.customer, self.histories.customer[self.histories.own]
+        return np.maximum(self.end - np.searchsorted(customer[self.has_value], own), 0)
 
     @property
     def changes(self) -> bool:
@@ -94,7 +96,8 @@ class Past:
         Source: West, "Updating Mean and Variance Estimates: An Improved Method", 1979.
         """
         values = np.repeat(self.values[:, None], len(self.half_lives), 1)
-        kept = faded(np.diff(self.times, prepend=0)[:, None], self.half_lives)
+        times = self.histories.time[self.has_value]
+        kept = faded(np.diff(times, prepend=0)[:, None], self.half_lives)
         weight, mean, squares = np.ones_like(values), values.copy(), np.zeros_like(values)
         by_rank = np.argsort(self.rank, kind="stable")
         _, *later = np.split(by_rank, np.cumsum(np.bincount(self.rank))[:-1])
@@ -121,7 +124,8 @@ class Past:
 
     def since_last(self) -> np.ndarray:
         """Give the time since the last earlier value, NaN if there is none, likewise."""
-        return np.asarray(self.now - self.lag(1, self.times))
+        time, own = self.histories.time, self.histories.own
+        return np.asarray(time[own] - self.lag(1, time[self.has_value]))
 
     def weights(self, half_life: int) -> np.ndarray:
         """Count the earlier values, each half as much after a half-life, by the place of it."""
@@ -136,7 +140,7 @@ class Past:
         """Add up the earlier values, weighted in the same way."""
         return np.asarray(np.nan_to_num(self.mean(half_life)) * self.weights(half_life))
 
-    def deviation(self, half_life: int, own: np.ndarray) -> np.ndarray:
+    def deviation(self, own: np.ndarray, half_life: int) -> np.ndarray:
         """Give how many standard deviations the own values, (n,), are above the mean.
 
         NaN if the earlier values are all the same.
@@ -179,98 +183,86 @@ def since_same(histories: Histories, codes: np.ndarray) -> np.ndarray:
     return np.where(is_earlier, histories.time[histories.own] - histories.time[last], np.nan)
 
 
-class Candidates:
-    """The past features that histories' own rows may have, each computed when it is asked for.
+Candidates = dict[str, Callable[[], np.ndarray]]
+
+
+def candidates(histories: Histories, schema: Schema) -> Candidates:
+    """Name the past features that histories' own rows may have, each with what computes it.
 
     Numbers and categories that do not change within a customer have none: in these histories or,
-    once there is `schema.row`, in those that it was learned from.
-
-    Attributes:
-        compute: By name, what computes the feature: float64 (histories,).
-        rank: By name, of a feature of one category: how many of the column's categories are more
-            frequent. Default: 0.
+    once there is `schema.row`, in those that it was learned from. Features of single categories
+    come last, among them those of each column's most frequent category first.
     """
+    layout, rows = cast(HistoryLayout, schema.history), len(histories.table)
+    unit = " days" if layout.dates else ""
+    periods = ["", *(f" (half-life {time:g}{unit})" for time in layout.half_lives)]
+    half_lives = np.array([inf, *layout.half_lives])
 
-    def __init__(self, histories: Histories, schema: Schema) -> None:
-        self.histories, self.schema = histories, schema
-        self.layout = layout = cast(HistoryLayout, schema.history)
-        self.compute: dict[str, Callable[[], np.ndarray]] = {}
-        self.rank: Counter[str] = Counter()
-        unit = " days" if layout.dates else ""
-        self.periods = ["", *(f" (half-life {time:g}{unit})" for time in layout.half_lives)]
-        self._add_counts("rows, earlier", self._past(np.zeros(len(histories.table))))
-        for name in schema.columns:
-            if name in schema.features:
-                values = self._values(name)
-                past = self._past(values)
-                if schema.row is None and not past().changes:
-                    continue
-                if name in schema.categories:
-                    self._add_categories(name, values)
-                else:
-                    self._add_number(name, values[histories.own], past)
-        for name in layout.labels:
-            self._add_label(name)
+    def by_period(name: str, compute: Callable[[int], np.ndarray]) -> Candidates:
+        return {f"{name}{period}": partial(compute, place) for place, period in enumerate(periods)}
 
-    def _values(self, name: str) -> np.ndarray:
-        return self.histories.table[:, self.schema.features.index(name)].astype(float)
-
-    def _past(self, values: np.ndarray, known: bool = False) -> Callable[[], Past]:
-        end = self.histories.known if known else self.histories.last
-        half_lives = np.array([inf, *self.layout.half_lives])
-        return cache(partial(Past.of, self.histories, values, end, half_lives))
-
-    def _add(
-        self, name: str, past: Callable[[], Past], what: Callable[..., np.ndarray], *places: int
-    ) -> None:
-        self.compute[name] = lambda: what(past(), *places)
-
-    def _add_counts(self, earlier: str, past: Callable[[], Past]) -> None:
-        for place, period in enumerate(self.periods):
-            self._add(f"{earlier}, count{period}", past, Past.weights, place)
-
-    def _add_amounts(self, earlier: str, past: Callable[[], Past], has_sum: bool = True) -> None:
-        for place, period in enumerate(self.periods):
-            self._add(f"{earlier}, mean{period}", past, Past.mean, place)
-            if has_sum:
-                self._add(f"{earlier}, sum{period}", past, Past.sum, place)
-
-    def _add_number(self, name: str, own: np.ndarray, past: Callable[[], Past]) -> None:
-        self._add(f"{name}, less the one before", past, lambda past: own - past.lag(1))
-        self._add(f"{name}, less the mean before", past, lambda past: own - past.mean(0))
-        self._add(f"{name}, recent mean", past, Past.recent_mean)
-        for place, period in enumerate(self.periods):
-            deviation = partial(Past.deviation, own=own)
-            self._add(f"{name}, deviation from the mean before{period}", past, deviation, place)
+    def amounts(name: str, past: Past) -> Candidates:
+        means = by_period(f"{name}, mean", past.mean)
         # Of values less their origin, the sum says nothing.
-        self._add_amounts(f"{name}, earlier", past, has_sum=name not in self.schema.origin)
+        has_sum = name.removesuffix(", earlier") not in schema.origin and name not in schema.origin
+        return means | by_period(f"{name}, sum", past.sum) if has_sum else means
 
-    def _add_categories(self, name: str, codes: np.ndarray) -> None:
-        self.compute[f"{name}, since the same"] = lambda: since_same(self.histories, codes)
-        categories = self.schema.categories[name]
-        if len(categories) > MOST_CATEGORIES:
-            return
-        counts = np.bincount(codes[~np.isnan(codes)].astype(int), minlength=len(categories))
-        for rank, code in enumerate(np.argsort(-counts[: len(categories)], kind="stable")):
-            before, earlier = [*self.compute], f"{name} {categories[code]}, earlier"
-            past = self._past(np.where(codes == code, 1.0, np.nan))
-            self._add_counts(earlier, past)
-            self._add(f"{earlier}, since the last", past, Past.since_last)
-            self.rank.update(dict.fromkeys(self.compute.keys() - before, rank))
+    def of_number(name: str, past: Past) -> Candidates:
+        own = past.column[histories.own]
+        return {
+            f"{name}, less the one before": lambda: own - past.lag(1),
+            f"{name}, less the mean before": lambda: own - past.mean(0),
+            f"{name}, recent mean": past.recent_mean,
+            **by_period(f"{name}, deviation from the mean before", partial(past.deviation, own)),
+            **amounts(f"{name}, earlier", past),
+        }
 
-    def _add_label(self, name: str) -> None:
-        values = self._values(name)
-        past = self._past(values, known=True)
-        self._add_amounts(name, past, has_sum=name not in self.schema.origin)
-        self._add(f"{name}, recent mean", past, Past.recent_mean)
-        for place in (1, 2):
-            self._add(f"{name}, {place} before", past, Past.lag, place)
-        if name == self.layout.labels[0]:
-            self._add_counts(name, past)
-            self._add(f"{name}, since the last", past, Past.since_last)
-        if self.schema.task.has_threshold:
-            positives = self._past(np.where(values == 1, 1, np.nan), known=True)
-            self._add(f"{name}, since the last 1", positives, Past.since_last)
+    def of_label(name: str, past: Past) -> Candidates:
+        made = amounts(name, past) | {
+            f"{name}, recent mean": past.recent_mean,
+            f"{name}, 1 before": partial(past.lag, 1),
+            f"{name}, 2 before": partial(past.lag, 2),
+            f"{name}, since the last": past.since_last,
+            **by_period(f"{name}, count", past.weights),
+        }
+        if schema.task.has_threshold:
+            positives = replace(past, has_value=past.column == 1)
+            made[f"{name}, since the last 1"] = positives.since_last
+        return made
+
+    def of_category(name: str, past: Past) -> Candidates:
+        since_last = {f"{name}, earlier, since the last": past.since_last}
+        return by_period(f"{name}, earlier, count", past.weights) | since_last
+
+    everything = Past(histories, np.zeros(rows), np.ones(rows, bool), histories.last, half_lives)
+    made = by_period("rows, earlier, count", everything.weights)
+    ranked: list[tuple[int, Candidates]] = []  # by how many categories are more frequent
+    for name in schema.columns:
+        if name not in schema.features:
+            continue
+        column = histories.table[:, schema.features.index(name)].astype(float)
+        past = replace(everything, column=column, has_value=~np.isnan(column))
+        if schema.row is None and not past.changes:
+            continue
+        if name not in schema.categories:
+            made |= of_number(name, past)
+            continue
+        made[f"{name}, since the same"] = partial(since_same, histories, column)
+        categories = schema.categories[name]
+        if len(categories) <= MOST_CATEGORIES:
+            counts = np.bincount(past.values.astype(int), minlength=len(categories))
+            for rank, code in enumerate(np.argsort(-counts[: len(categories)], kind="stable")):
+                of_code = replace(past, has_value=column == code)
+                ranked.append((rank, of_category(f"{name} {categories[code]}", of_code)))
+    for name in layout.labels:
+        column = histories.table[:, schema.features.index(name)].astype(float)
+        known = replace(
+            everything, column=column, has_value=~np.isnan(column), bound=histories.known
+        )
+        made |= of_label(name, known)
+    for _, features in sorted(ranked, key=itemgetter(0)):
+        made |= features
+    return made
 
 
 def past_features(
@@ -281,10 +273,10 @@ def past_features(
     Args:
         histories: n histories.
         schema: A schema with a layout of histories.
-        names: Which ones, see `Candidates`. Default: those of `schema.row`.
+        names: Which ones, see `candidates`. Default: those of `schema.row`.
     """
     names = cast(Schema, schema.row).features if names is None else names
-    compute = Candidates(histories, schema).compute
+    compute = candidates(histories, schema)
     return {name: compute[name]() for name in names if name in compute}
 
 
