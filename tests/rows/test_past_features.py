@@ -124,6 +124,7 @@ def worked_out(rows: pd.DataFrame, row: int, schema: Schema) -> dict[str, float]
         "dose, less the mean before": own["dose"] - (doses.mean() if len(doses) else np.nan),
         "dose, recent mean": recent_mean(doses),
         **{f"dose, deviation from the mean before{p}": deviation(h) for p, h in half_lives.items()},
+        "dose, earlier, the last": of_end(doses, 1),
         **amounts("dose, earlier", measured, doses),
         "ward, since the same": now - of_end(wards[own["ward"]]["day"], 1),
         **{

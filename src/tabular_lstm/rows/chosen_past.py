@@ -19,6 +19,9 @@ from tabular_lstm.rows.schema import Schema
 MOST_TRIED, MOST = 250, 64
 # The most rows that choose, those of a fold that are shuffled, and the most classes told apart.
 ROWS, SHUFFLED, MOST_CLASSES = 10_000, 2_000, 4
+FOLDS = 4
+# A feature must be more important than the features of this quantile seem to be harmful.
+NOISE = 0.05
 
 
 def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> list[str]:
@@ -40,10 +43,12 @@ def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> lis
     own_rows = own_rows[:, : own_rows.shape[1] - histories.labels]
     values = np.column_stack([*past, own_rows]).astype(np.float32)
     customers = histories.customer[histories.own[rows]]
-    is_second = rng.integers(2, size=customers.max() + 1)[customers] == 1
-    folds = [fold for fold in (is_second, ~is_second) if 0 < fold.sum() < len(rows)]
+    fold_of_row = rng.integers(FOLDS, size=customers.max() + 1)[customers]
+    folds = [fold_of_row == number for number in np.unique(fold_of_row)]
+    if len(folds) == 1:  # a single customer
+        return names[:MOST]
     for fold in folds:  # the boosting fails if a feature has no value
-        values[:, np.isnan(values[fold]).all(0)] = 0
+        values[:, np.isnan(values[~fold]).all(0)] = 0
     marks = measure_of(labels, schema.task).marks.astype(float)
     commonest = np.argsort(-marks.sum(0), kind="stable")[:MOST_CLASSES]
     importances = np.zeros(values.shape[1])
@@ -60,5 +65,7 @@ def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> lis
             max_samples=min(SHUFFLED, int(fold.sum())),
         )
         importances += shuffled.importances_mean
+    # Shuffling a feature that tells nothing lessens the error as often as it adds to it.
+    noise = max(0, -np.quantile(importances, NOISE))
     best = np.argsort(-importances[: len(names)], kind="stable")[:MOST]
-    return [names[place] for place in np.sort(best) if importances[place] > 0]
+    return [names[place] for place in np.sort(best) if importances[place] > noise]

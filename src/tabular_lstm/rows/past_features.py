@@ -72,13 +72,13 @@ class Past:
     @cached_property
     def end(self) -> np.ndarray:
         """The place after each history's last earlier value, int64 (n,)."""
-        return np.append(0, np.cumsum(self.has_value))[self.bound]
+        return np.asarray(np.append(0, np.cumsum(self.has_value))[self.bound])
 
     @cached_property
     def count(self) -> np.ndarray:
         """How many earlier values each history has, int64 (n,)."""
         customer, own = self.histories.customer, self.histories.customer[self.histories.own]
-        return np.maximum(self.end - np.searchsorted(customer[self.has_value], own), 0)
+        return np.asarray(np.maximum(self.end - np.searchsorted(customer[self.has_value], own), 0))
 
     @property
     def changes(self) -> bool:
@@ -214,6 +214,7 @@ def candidates(histories: Histories, schema: Schema) -> Candidates:
             f"{name}, less the mean before": lambda: own - past.mean(0),
             f"{name}, recent mean": past.recent_mean,
             **by_period(f"{name}, deviation from the mean before", partial(past.deviation, own)),
+            f"{name}, earlier, the last": partial(past.lag, 1),
             **amounts(f"{name}, earlier", past),
         }
 
