@@ -88,9 +88,9 @@ def train_side(
     if columns.history is None or history_rows.empty:
         return history_rows
     of, order = columns.history.of, columns.history.order
-    on_side = history_rows[of].isin(train_rows[of])
+    on_side = history_rows[of].isin(train_rows[of]).to_numpy()
     if columns.time is not None:
-        on_side &= history_rows[order] <= train_rows[order].max()
+        on_side &= (history_rows[order] <= train_rows[order].max()).to_numpy()
     return history_rows[on_side]
 
 
