@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from accuracy_summary import bootstrap
-from event_logs import LOGS, PUBLIC, SIGNALS, START, log_of, panel_of_log
+from event_logs import LOGS, PUBLIC, SIGNALS, log_of, panel_of_log
 from event_logs_past import SPAN, Past
 from histories import SCORES, scores, texts
 from histories_expert import change_within
@@ -62,11 +62,18 @@ WINDOWS = (7.0, 30.0, 90.0, SPAN)
 NETWORK, TRUE, TREES = "lstm", "lstm_true", "catboost_windows"
 
 
+def days_of(panel: Panel) -> pd.Series:
+    """Give the days since the first day of a log, float64 (rows,)."""
+    times = panel.rows[TIME]
+    days: pd.Series = (times - times.min().floor("D")) / pd.Timedelta(days=1)
+    return days
+
+
 @cache
 def as_scored(name: str) -> np.ndarray:
     """Tell the labelled rows that are like those that a scoring predicts: bool (rows,)."""
     panel, known = panel_of_log(name), log_of(name).known
-    day = (panel.rows[TIME] - START) / pd.Timedelta(days=1)
+    day = days_of(panel)
     end = day.max()
     window = np.ceil((day - (end - known)) / known)
     is_late = panel.labelled() & (day > end / 3).to_numpy()
@@ -131,7 +138,7 @@ def windows_of(name: str) -> pd.DataFrame:
     """Make what `catboost_windows` reads, in the order of the panel's rows: (rows, features)."""
     panel, log = panel_of_log(name), log_of(name)
     customer = pd.factorize(panel.rows[CUSTOMER])[0]
-    day = ((panel.rows[TIME] - START) / pd.Timedelta(days=1)).to_numpy()
+    day = days_of(panel).to_numpy()
     order = np.lexsort((day, customer))
     rows, past = panel.rows.iloc[order], Past(customer[order], day[order])
     made: dict[str, Any] = {"since the first": past.day - past.day[past.start(SPAN)]}
