@@ -90,7 +90,7 @@ def train_side(
     of, order = columns.history.of, columns.history.order
     on_side = history_rows[of].isin(train_rows[of]).to_numpy()
     if columns.time is not None:
-        on_side &= (history_rows[order] <= train_rows[order].max()).to_numpy()
+        on_side = on_side & (history_rows[order] <= train_rows[order].max()).to_numpy()
     return history_rows[on_side]
 
 
