@@ -11,7 +11,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.judging.baseline_fits import plain_rows
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.rows.chosen_past import MOST
-from tabular_lstm.rows.past_features import as_rows, candidates, past_features
+from tabular_lstm.rows.past_features import as_rows, candidates
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.timeline import read_sequences
 from tests.helpers.histories import TO_SETS, conf_of, raw_of, run
@@ -68,8 +68,8 @@ def every_past_feature(
 ) -> pd.DataFrame:
     """All past features that there may be, or some, of each row: (rows, features)."""
     histories, unchosen = read_sequences(rows, schema), schema.model_copy(update={"row": None})
-    names = names or candidates(histories, unchosen)
-    return pd.DataFrame(past_features(histories, schema, names))
+    compute = candidates(histories, schema)
+    return pd.DataFrame({n: compute[n]() for n in names or candidates(histories, unchosen)})
 
 
 def faded_weights(days: Any, now: float, half_life: float) -> np.ndarray:

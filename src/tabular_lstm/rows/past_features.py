@@ -4,7 +4,7 @@ They come from rows with an earlier time, and from labels that are known by then
 do not depend on later rows, on unknown labels or on other customers.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import inf
@@ -46,17 +46,34 @@ class Past:
 
     Attributes:
         histories: The n histories.
-        column: The column's values, float64 (rows of the table,).
-        has_value: Which of them count, bool (rows of the table,).
-        bound: For each history, the place after the last row of the table that counts, int64 (n,).
         half_lives: In the unit of the times; with an infinite one, all values count alike.
+        slot: The column's place in the table. Default: none, each row has the value 0.
+        only: The value that alone counts, such as a category. Default: all but missing ones.
+        known: Whether a value counts only once the label of its row is known. Default: no.
     """
 
     histories: Histories
-    column: np.ndarray
-    has_value: np.ndarray
-    bound: np.ndarray
     half_lives: np.ndarray
+    slot: int | None = None
+    only: float | None = None
+    known: bool = False
+
+    @cached_property
+    def column(self) -> np.ndarray:
+        """The column's values, float64 (rows of the table,)."""
+        table = self.histories.table
+        return np.zeros(len(table)) if self.slot is None else table[:, self.slot].astype(float)
+
+    @cached_property
+    def own(self) -> np.ndarray:
+        """The value of each history's own row, float64 (n,)."""
+        return np.asarray(self.column[self.histories.own])
+
+    @cached_property
+    def has_value(self) -> np.ndarray:
+        """Which rows of the table have a value that counts: bool (rows of the table,)."""
+        has_value = ~np.isnan(self.column) if self.only is None else self.column == self.only
+        return np.asarray(has_value)
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -72,7 +89,8 @@ class Past:
     @cached_property
     def end(self) -> np.ndarray:
         """The place after each history's last earlier value, int64 (n,)."""
-        return np.asarray(np.append(0, np.cumsum(self.has_value))[self.bound])
+        bound = self.histories.known if self.known else self.histories.last
+        return np.asarray(np.append(0, np.cumsum(self.has_value))[bound])
 
     @cached_property
     def count(self) -> np.ndarray:
@@ -127,6 +145,17 @@ class Past:
         time, own = self.histories.time, self.histories.own
         return np.asarray(time[own] - self.lag(1, time[self.has_value]))
 
+    def since_same(self) -> np.ndarray:
+        """Give the time since the last earlier row with the own row's category, likewise."""
+        histories, codes = self.histories, np.nan_to_num(self.column, nan=-1).astype(np.int64) + 1
+        group = histories.customer * (codes.max(initial=0) + 1) + codes
+        order = np.argsort(group, kind="stable")
+        own_group = group[histories.own]
+        places = group[order] * len(group) + order
+        last = order[np.searchsorted(places, own_group * len(group) + histories.last) - 1]
+        is_earlier = (group[last] == own_group) & (last < histories.last)
+        return np.where(is_earlier, histories.time[histories.own] - histories.time[last], np.nan)
+
     def weights(self, half_life: int) -> np.ndarray:
         """Count the earlier values, each half as much after a half-life, by the place of it."""
         left = faded(self.since_last(), self.half_lives[half_life])
@@ -140,13 +169,13 @@ class Past:
         """Add up the earlier values, weighted in the same way."""
         return np.asarray(np.nan_to_num(self.mean(half_life)) * self.weights(half_life))
 
-    def deviation(self, own: np.ndarray, half_life: int) -> np.ndarray:
-        """Give how many standard deviations the own values, (n,), are above the mean.
+    def deviation(self, half_life: int) -> np.ndarray:
+        """Give how many standard deviations the own value is above the mean.
 
         NaN if the earlier values are all the same.
         """
         spread = self.lag(1, self.running.spread[:, half_life])
-        return np.asarray((own - self.mean(half_life)) / np.where(spread > 0, spread, np.nan))
+        return np.asarray((self.own - self.mean(half_life)) / np.where(spread > 0, spread, np.nan))
 
 
 def faded(times: np.ndarray, half_life: np.ndarray) -> np.ndarray:
@@ -166,23 +195,6 @@ def half_lives_of(gaps: np.ndarray) -> tuple[float, ...]:
     return tuple(dict.fromkeys(float(f"{half_life:.3g}") for half_life in half_lives))
 
 
-def since_same(histories: Histories, codes: np.ndarray) -> np.ndarray:
-    """Give the time since the last earlier row with the own row's category; NaN if there is none.
-
-    Args:
-        histories: n histories.
-        codes: The category of each row of the table, (rows of the table,).
-    """
-    codes = np.nan_to_num(codes, nan=-1).astype(np.int64) + 1
-    group = histories.customer * (codes.max(initial=0) + 1) + codes
-    order = np.argsort(group, kind="stable")
-    own_group = group[histories.own]
-    places = group[order] * len(group) + order
-    last = order[np.searchsorted(places, own_group * len(group) + histories.last) - 1]
-    is_earlier = (group[last] == own_group) & (last < histories.last)
-    return np.where(is_earlier, histories.time[histories.own] - histories.time[last], np.nan)
-
-
 Candidates = dict[str, Callable[[], np.ndarray]]
 
 
@@ -193,7 +205,7 @@ def candidates(histories: Histories, schema: Schema) -> Candidates:
     once there is `schema.row`, in those that it was learned from. Features of single categories
     come last, among them those of each column's most frequent category first.
     """
-    layout, rows = cast(HistoryLayout, schema.history), len(histories.table)
+    layout = cast(HistoryLayout, schema.history)
     unit = " days" if layout.dates else ""
     periods = ["", *(f" (half-life {time:g}{unit})" for time in layout.half_lives)]
     half_lives = np.array([inf, *layout.half_lives])
@@ -203,17 +215,16 @@ def candidates(histories: Histories, schema: Schema) -> Candidates:
 
     def amounts(name: str, past: Past) -> Candidates:
         means = by_period(f"{name}, mean", past.mean)
-        # Of values less their origin, the sum says nothing.
-        has_sum = name.removesuffix(", earlier") not in schema.origin and name not in schema.origin
-        return means | by_period(f"{name}, sum", past.sum) if has_sum else means
+        # The sum of values less their origin says nothing.
+        has_origin = past.slot is not None and schema.features[past.slot] in schema.origin
+        return means if has_origin else means | by_period(f"{name}, sum", past.sum)
 
     def of_number(name: str, past: Past) -> Candidates:
-        own = past.column[histories.own]
         return {
-            f"{name}, less the one before": lambda: own - past.lag(1),
-            f"{name}, less the mean before": lambda: own - past.mean(0),
+            f"{name}, less the one before": lambda: past.own - past.lag(1),
+            f"{name}, less the mean before": lambda: past.own - past.mean(0),
             f"{name}, recent mean": past.recent_mean,
-            **by_period(f"{name}, deviation from the mean before", partial(past.deviation, own)),
+            **by_period(f"{name}, deviation from the mean before", past.deviation),
             f"{name}, earlier, the last": partial(past.lag, 1),
             **amounts(f"{name}, earlier", past),
         }
@@ -227,58 +238,47 @@ def candidates(histories: Histories, schema: Schema) -> Candidates:
             **by_period(f"{name}, count", past.weights),
         }
         if schema.task.has_threshold:
-            positives = replace(past, has_value=past.column == 1)
-            made[f"{name}, since the last 1"] = positives.since_last
+            made[f"{name}, since the last 1"] = replace(past, only=1).since_last
         return made
 
     def of_category(name: str, past: Past) -> Candidates:
         since_last = {f"{name}, earlier, since the last": past.since_last}
         return by_period(f"{name}, earlier, count", past.weights) | since_last
 
-    everything = Past(histories, np.zeros(rows), np.ones(rows, bool), histories.last, half_lives)
+    everything = Past(histories, half_lives)
     made = by_period("rows, earlier, count", everything.weights)
     ranked: list[tuple[int, Candidates]] = []  # by how many categories are more frequent
     for name in schema.columns:
         if name not in schema.features:
             continue
-        column = histories.table[:, schema.features.index(name)].astype(float)
-        past = replace(everything, column=column, has_value=~np.isnan(column))
+        past = replace(everything, slot=schema.features.index(name))
         if schema.row is None and not past.changes:
             continue
         if name not in schema.categories:
             made |= of_number(name, past)
             continue
-        made[f"{name}, since the same"] = partial(since_same, histories, column)
+        made[f"{name}, since the same"] = past.since_same
         categories = schema.categories[name]
         if len(categories) <= MOST_CATEGORIES:
-            counts = np.bincount(past.values.astype(int), minlength=len(categories))
-            for rank, code in enumerate(np.argsort(-counts[: len(categories)], kind="stable")):
-                of_code = replace(past, has_value=column == code)
-                ranked.append((rank, of_category(f"{name} {categories[code]}", of_code)))
+            codes = np.arange(len(categories))
+            if schema.row is None:  # otherwise they are chosen already, in whatever order
+                counts = np.bincount(past.values.astype(int), minlength=len(categories))
+                codes = np.argsort(-counts[: len(categories)], kind="stable")
+            for rank, code in enumerate(codes):
+                of_code = of_category(f"{name} {categories[code]}", replace(past, only=float(code)))
+                ranked.append((rank, of_code))
     for name in layout.labels:
-        column = histories.table[:, schema.features.index(name)].astype(float)
-        known = replace(
-            everything, column=column, has_value=~np.isnan(column), bound=histories.known
-        )
+        known = replace(everything, slot=schema.features.index(name), known=True)
         made |= of_label(name, known)
     for _, features in sorted(ranked, key=itemgetter(0)):
         made |= features
     return made
 
 
-def past_features(
-    histories: Histories, schema: Schema, names: Collection[str] | None = None
-) -> dict[str, np.ndarray]:
-    """Give past features of the histories' own rows, by name: float64 (histories,) each.
-
-    Args:
-        histories: n histories.
-        schema: A schema with a layout of histories.
-        names: Which ones, see `candidates`. Default: those of `schema.row`.
-    """
-    names = cast(Schema, schema.row).features if names is None else names
-    compute = candidates(histories, schema)
-    return {name: compute[name]() for name in names if name in compute}
+def past_features(histories: Histories, schema: Schema) -> dict[str, np.ndarray]:
+    """Give the past features of `schema.row`, by name: float64 (histories,) each."""
+    compute, features = candidates(histories, schema), cast(Schema, schema.row).features
+    return {name: compute[name]() for name in features if name in compute}
 
 
 def as_rows(histories: Histories, schema: Schema) -> np.ndarray:

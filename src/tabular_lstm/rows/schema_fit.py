@@ -15,7 +15,7 @@ from tabular_lstm.rows.column_kinds import Declared, Learned, column_of
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.labels import schema_fields
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.past_features import candidates, past_features
+from tabular_lstm.rows.past_features import candidates
 from tabular_lstm.rows.schema import (
     HistoryLayout,
     Schema,
@@ -114,8 +114,9 @@ def with_row(schema: Schema, histories: Histories, labels: np.ndarray) -> Schema
     """
     layout, rows = cast(HistoryLayout, schema.history), histories.table[histories.own]
     own = [name for name in schema.features if name not in layout.labels]
-    _refuse_one_name_for_two([*own, *candidates(histories, schema)])
-    past = past_features(histories, schema, chosen_past(histories, schema, labels))
+    compute = candidates(histories, schema)
+    _refuse_one_name_for_two([*own, *compute])
+    past = {name: compute[name]() for name in chosen_past(histories, schema, labels)}
     features = [*own, *past]
     derived = {
         name: schema.in_own_unit(name, rows[:, schema.features.index(name)])
