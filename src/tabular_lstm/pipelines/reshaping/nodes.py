@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import counted
-from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.columns import ColumnsOptions, History
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
@@ -48,7 +48,7 @@ def learn_schema(
     history, derived_features, rows = None, {}, train_rows
     if columns.history is not None:
         history = history_layout(columns, columns.history, train_rows)
-        unlabelled = train_side(history_rows, train_rows, columns)
+        unlabelled = _train_side(history_rows, train_rows, columns.history, bool(columns.time))
         rows = pd.concat([train_rows, unlabelled])
         roles = roles_of(rows, history, columns.label)
         timeline = Timeline.of(roles)
@@ -81,16 +81,16 @@ def learn_schema(
     return schema
 
 
-def train_side(
-    history_rows: pd.DataFrame, train_rows: pd.DataFrame, columns: ColumnsOptions
+def _train_side(
+    history_rows: pd.DataFrame, train_rows: pd.DataFrame, history: History, by_time: bool
 ) -> pd.DataFrame:
     """Give the unlabelled rows of the train rows' customers, none later than a split by time."""
-    if columns.history is None or history_rows.empty:
+    if history_rows.empty:  # then its columns have any type
         return history_rows
-    of, order = columns.history.of, columns.history.order
-    on_side = history_rows[of].isin(train_rows[of]).to_numpy()
-    if columns.time is not None:
-        on_side = on_side & (history_rows[order] <= train_rows[order].max()).to_numpy()
+    on_side = history_rows[history.of].isin(train_rows[history.of]).to_numpy()
+    if by_time:
+        newest = train_rows[history.order].max()
+        on_side = on_side & (history_rows[history.order] <= newest).to_numpy()
     return history_rows[on_side]
 
 
