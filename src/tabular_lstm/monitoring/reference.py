@@ -173,9 +173,10 @@ def like_scored(sequences: np.ndarray, schema: Schema) -> Any:
     What happens to other kinds of rows, such as visits where orders are predicted, is no drift.
     """
     history = schema.history
-    if history is None or history.chosen_by not in schema.categories or not history.values:
+    if history is None or history.chosen_by not in schema.categories:
         return slice(None)
-    codes, categories = category_codes(history.values), schema.categories[history.chosen_by]
+    codes = category_codes(history.values, schema.marks)
+    categories = schema.categories[history.chosen_by]
     places = [place for place, category in enumerate(categories) if category in codes]
     return np.isin(sequences[:, 0, schema.features.index(history.chosen_by)], places)
 
