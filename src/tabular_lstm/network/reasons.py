@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
@@ -154,19 +153,20 @@ def _effects_in_histories(
     scorer: Scorer, histories: Histories, predicted: np.ndarray, bar: Progress
 ) -> np.ndarray:
     """Return the effect of each of `reason_names` on each history's row: (histories, names)."""
-    names, cells = reason_names(scorer.schema), [*_cells(scorer.schema).values()]
-    past_slots = [*_past_slots(scorer.schema).values()]
-    forward, steps = forward_of(scorer, np.float32), (len(names) - len(past_slots)) // len(cells)
-    explained = _explained_places(scorer, predicted)
-    effects = np.zeros((len(histories), steps, len(cells)))
+    cells, past_slots = [*_cells(scorer.schema).values()], [*_past_slots(scorer.schema).values()]
+    forward, explained = forward_of(scorer, np.float32), _explained_places(scorer, predicted)
+    effects = np.zeros((len(histories), histories.steps, len(cells)))
     past_effects = np.zeros((len(histories), len(past_slots)))
-    rows = table_of(as_rows(histories, scorer.schema)) if scorer.row else None
+    if scorer.row is not None:
+        rows: np.ndarray = table_of(as_rows(histories, scorer.schema))
+        changes = _row_slots(scorer.schema, scorer.row.schema.features)
 
     def fill(place: int) -> None:
         history = histories.dense([place])[0]
-        own_outputs = np.zeros((1 + len(cells) + len(past_slots), scorer.outputs), np.float32)
-        if scorer.row is not None and rows is not None:
-            own_outputs = forward_of(scorer.row, np.float32)(_row_without_each(rows[place], scorer))
+        own_outputs = np.zeros((1 + len(cells), scorer.outputs), np.float32)
+        if scorer.row is not None:
+            changed_rows = _without_slots(rows[place], changes)
+            own_outputs = forward_of(scorer.row, np.float32)(changed_rows)
         at_once = max(1, CELLS_AT_ONCE // len(history))
         for start in range(0, len(cells), at_once):
             block = cells[start : start + at_once]
@@ -180,7 +180,7 @@ def _effects_in_histories(
             moved[np.isnan(history[:, [slots[0] for slots in block]])] = 0
             # A history ends with the row itself, and the names begin with it.
             effects[place, : len(history), start : start + at_once] = moved[::-1]
-        if rows is not None:
+        if past_slots:
             predictions = predictions_of(scorer, outputs[:1] + own_outputs[1 + len(cells) :])
             moved = unchanged - predictions[:, explained[place]]
             past_effects[place] = np.where(np.isnan(rows[place, past_slots]), 0, moved)
@@ -191,17 +191,15 @@ def _effects_in_histories(
     return np.concatenate([effects.reshape(len(histories), -1), past_effects], axis=1)
 
 
-def _row_without_each(row: np.ndarray, scorer: Scorer) -> np.ndarray:
-    """Return a row and its past, (slots,), unchanged, without each own cell, each past feature.
+def _row_slots(schema: Schema, row_features: list[str]) -> list[list[int]]:
+    """Return the slots in `schema.row` of each cell of the row, then of each past feature."""
+    names = ([schema.features[slot] for slot in slots] for slots in _cells(schema).values())
+    own = [[row_features.index(name) for name in some if name in row_features] for some in names]
+    return [*own, *([slot] for slot in _past_slots(schema).values())]
 
-    (slots, 1 + cells + past features)
-    """
-    schema, row_schema = scorer.schema, cast(Schema, scorer.schema.row)
-    own = [
-        [row_schema.features.index(name) for name in names if name in row_schema.features]
-        for names in ([schema.features[slot] for slot in s] for s in _cells(schema).values())
-    ]
-    changes = [*own, *([slot] for slot in _past_slots(schema).values())]
+
+def _without_slots(row: np.ndarray, changes: list[list[int]]) -> np.ndarray:
+    """Return a row, (slots,), unchanged, then without each of some slots: (slots, 1 + changes)."""
     without = np.repeat(row[:, None], 1 + len(changes), 1)
     for place, slots in enumerate(changes, start=1):
         without[slots, place] = np.nan
