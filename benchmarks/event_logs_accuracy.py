@@ -22,7 +22,6 @@ whole time is left out.
 Use one thread, as all methods then do: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1.
 """
 
-import argparse
 import csv
 import time
 import warnings
@@ -37,10 +36,10 @@ import pandas as pd
 from accuracy_summary import bootstrap
 from event_logs import LOGS, PUBLIC, SIGNALS, log_of, panel_of_log
 from event_logs_past import SPAN, Past
-from histories import SCORES, scores, texts
+from histories import SCORES, parser_of, scores, texts
 from histories_expert import change_within
 from histories_methods import Predicted, catboosts, lstm
-from histories_panel import CUSTOMER, FOLDS, LABEL, TIME, Panel
+from histories_panel import CUSTOMER, LABEL, TIME, Panel
 from tables import markdown
 
 from tabular_lstm.parameters.columns import ColumnsOptions
@@ -52,7 +51,6 @@ from tabular_lstm.parameters.hyperparameters import (
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.rows.number_format import POINT
 
-HERE = Path(__file__).resolve().parent
 FILE = "event_logs.csv"
 KEYS = ("data", "method", "version", "fold")
 AS_SCORED = "as_scored_"
@@ -280,12 +278,8 @@ def summarize(results: pd.DataFrame) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is missing, then summarize."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = parser_of(__doc__, [*LOGS, *SIGNALS, *PUBLIC], [*METHODS])
     parser.add_argument("version", help="of the network, such as before")
-    parser.add_argument("--data", nargs="*", default=[*LOGS, *SIGNALS, *PUBLIC], metavar="NAME")
-    parser.add_argument("--methods", nargs="*", default=[*METHODS], metavar="METHOD")
-    parser.add_argument("--folds", type=int, default=FOLDS, metavar="N")
-    parser.add_argument("--folder", type=Path, default=HERE, help="of the files; default: here")
     options = parser.parse_args(arguments)
     results = options.folder / FILE
     if not results.exists():

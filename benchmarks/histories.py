@@ -193,14 +193,21 @@ def summarize(results: pd.DataFrame, folds: int) -> str:
     return "\n".join(parts)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what is missing, then summarize."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", nargs="+", default=["all"], metavar="NAME")
-    parser.add_argument("--methods", nargs="*", default=[*METHODS], metavar="METHOD")
+def parser_of(
+    documentation: str | None, data: Sequence[str], methods: Sequence[str]
+) -> argparse.ArgumentParser:
+    """Give the options of a benchmark: data, methods, folds, and the folder of its files."""
+    parser = argparse.ArgumentParser(description=(documentation or "").partition("\n")[0])
+    parser.add_argument("--data", nargs="+", default=data, metavar="NAME")
+    parser.add_argument("--methods", nargs="*", default=methods, metavar="METHOD")
     parser.add_argument("--folds", type=int, default=FOLDS, metavar="N")
     parser.add_argument("--folder", type=Path, default=HERE, help="of the files; default: here")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what is missing, then summarize."""
+    options = parser_of(__doc__, ["all"], [*METHODS]).parse_args(arguments)
     results = options.folder / FILE
     if not results.exists():
         results.write_text(",".join(COLUMNS) + "\n")
