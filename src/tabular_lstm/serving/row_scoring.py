@@ -163,16 +163,13 @@ class RowScorer:
         count, scorer = batch.origin.num_rows, self.champion.scorer
         # Decided for the whole stream, so that equal rows have the same bits in any batch.
         many_rows = are_many(scorer, batch.expected)
-        answers = self.answers
-        predictions = score(scorer, batch.sequences, many_rows) if count else answers.nothing
+        predictions = score(scorer, batch.sequences, many_rows) if count else self.answers.nothing
         self._refuse_unpredicted_rows(batch, predictions)
-        copied = dict(batch.copied)
-        names = {name: copied.pop(name) for name in self.check.names}
         columns: dict[str, pa.Array] = {
             **{n: batch.origin[n].combine_chunks() for n in batch.origin.column_names},
-            **names,
-            **answers.arrow(predictions),
-            **copied,
+            **{name: batch.copied[name] for name in self.check.names},  # before the predictions
+            **self.answers.arrow(predictions),
+            **batch.copied,
             **reason_columns(scorer, batch.sequences, predictions, self.reasons, many_rows),
             "champion": same(self.scored_by.run_id, count),
             "champion_sha256": same(self.scored_by.sha256, count),
@@ -188,7 +185,7 @@ class RowScorer:
             rows=batch.rows,
             quarantined=len(batch.aside),
             kinds=batch.kinds,
-            predicted=answers.count(predictions),
+            predicted=self.answers.count(predictions),
             unknown=Counter(count_unknown(rows, self.check.schema)),
             seen=self.watch.count(batch.sequences, predictions) if self.watch else None,
             times=Counter(times.tolist()),
