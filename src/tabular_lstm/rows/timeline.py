@@ -224,8 +224,7 @@ def histories(
     timeline = Timeline.of(roles, table)
     fill(derived(roles, layout, timeline))
     table += 0  # one bit pattern for zero
-    sorted_places = np.empty(len(table), np.int64)
-    sorted_places[timeline.order] = np.arange(len(table))
+    sorted_places = np.argsort(timeline.order)
     sorted_places = sorted_places if examples is None else sorted_places[examples]
     last = timeline.tie[sorted_places]
     first = np.maximum(timeline.start[sorted_places], last - layout.steps + 1)
@@ -233,9 +232,18 @@ def histories(
     if layout.known_after is not None:
         moments = timeline.time - delay_of(layout.known_after) * layout.unit
         known_end = np.minimum(timeline.not_after(moments)[sorted_places], last)
-    bounds, order, time = (first, last, sorted_places, known_end), timeline.order, timeline.time
-    rows = order, timeline.customer, time / layout.unit
-    return Histories(table[order], *bounds, *rows, layout.steps, len(layout.labels))
+    return Histories(
+        table=table[timeline.order],
+        first=first,
+        last=last,
+        own=sorted_places,
+        known=known_end,
+        order=timeline.order,
+        customer=timeline.customer,
+        time=timeline.time / layout.unit,
+        steps=layout.steps,
+        labels=len(layout.labels),
+    )
 
 
 def pasts_of(sides: list[pd.DataFrame], other_rows: pd.DataFrame, history: History) -> pd.DataFrame:
