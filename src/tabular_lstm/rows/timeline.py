@@ -106,15 +106,12 @@ def read_roles(
         DataError: A column is missing or there twice.
     """
     layout = cast(HistoryLayout, schema.history)
-    customer_column, time_column = layout.of, layout.order
     number_format = number_format or schema.marks  # `marks` is the format's name since 0.1.0
     cells = by_name(cells, schema.roles)
     problems: dict[str, Problems] = {}
-    customers, problems[customer_column] = read_key(
-        cells[customer_column], number_format, word="customer"
-    )
+    customers, problems[layout.of] = read_key(cells[layout.of], number_format, word="customer")
     reader = TimeReader(number_format, layout.form, numbers=not layout.dates)
-    times, problems[time_column] = reader.read(cells[time_column])
+    times, problems[layout.order] = reader.read(cells[layout.order])
     labels, then = np.full(len(cells), np.nan), np.zeros(len(cells))
     if layout.then:
         then, problems[layout.then] = TimeReader(number_format, numbers=True).read(
