@@ -142,8 +142,7 @@ class Reference(Stored):
             features[name] = profile_of(kinds[name], values, categories)
         scores = scores_of(predictions if watched is None else predictions[watched], schema)
         profiles = {name: profile_of("score", column) for name, column in scores.items()}
-        content = {"task": schema.task, "features": features, "scores": profiles}
-        return cls.model_validate(content | facts)
+        return cls(task=schema.task, features=features, scores=profiles, **facts)
 
 
 def rows_each(groups: Sequence[np.ndarray]) -> float:
