@@ -387,17 +387,15 @@ class Watch:
 
     def __post_init__(self) -> None:
         no_rows = np.zeros((0, max(1, len(self.schema.task.classes))))
-        categories = self.schema.categories
         expected = [
             *(
-                (n, kind, category_cells(categories.get(n, ())))
+                (n, kind, category_cells(self.schema.categories.get(n, ())))
                 for n, kind in watched_kinds(self.schema).items()
             ),
             *((name, "score", ()) for name in scores_of(no_rows, self.schema)),
         ]
         got = [(name, column.kind, column.categories) for name, column in self.profiles.items()]
-        row_counts = {column.rows for column in self.reference.features.values()}
-        if got != expected or len(row_counts) > 1:
+        if got != expected or len({column.rows for column in self.reference.features.values()}) > 1:
             odd = {name for name, *_ in {*got} ^ {*expected}} or {name for name, *_ in expected}
             raise DataError(
                 f"the champion's reference.json has another '{shown(min(odd))}' than the champion; "
