@@ -176,9 +176,11 @@ def other_labels(
     from scipy.stats import chi2_contingency  # noqa: PLC0415  only an alarm needs it
 
     table = np.array([judged_counts, real_counts], float)
-    if not table.size or not table.sum(axis=1).all():
-        return None
-    if chi2_contingency(table[:, table.any(axis=0)]).pvalue >= false_alarms:
+    if (
+        not table.size
+        or not table.sum(axis=1).all()
+        or chi2_contingency(table[:, table.any(axis=0)]).pvalue >= false_alarms
+    ):
         return None
     then, now = table / table.sum(axis=1, keepdims=True)
     place = int(np.abs(now - then).argmax())
