@@ -189,9 +189,11 @@ def _unseen_of_class(
     rows: Labels, labels: np.ndarray, p: np.ndarray, other: np.ndarray, confidence: float
 ) -> float:
     """Bound the error for one class against all others."""
-    if np.array_equal(p, other) or np.ptp(p) == np.ptp(other) == 0:
-        return 0.0
-    if _telling_rows(rows, labels, p, other) >= np.log2(1 / (1 - confidence)):
+    if (
+        np.array_equal(p, other)
+        or np.ptp(p) == np.ptp(other) == 0
+        or _telling_rows(rows, labels, p, other) >= np.log2(1 / (1 - confidence))
+    ):
         return 0.0
     smaller_class = min(rows.part(labels == label).count for label in (0, 1))
     return unseen_share(smaller_class, confidence)
