@@ -309,15 +309,20 @@ def compare(
     """
     reference, smallest = watch.reference, monitoring.smallest_change
     rows = int(seen.counts[0].sum())
-    if rows_each is None:
-        rows_each = reference.rows_each
-    pairs, moments = {}, {}
-    for place, (name, profile) in enumerate(watch.profiles.items()):
-        if name in reference.scores or name not in monitoring.ignore:
-            pairs[name] = CellCounts(
-                profile.kind != "category", np.array(profile.counts), seen.counts[place]
-            )
-            moments[name] = seen.moments[place]
+    rows_each = reference.rows_each if rows_each is None else rows_each
+    places = {
+        name: place
+        for place, name in enumerate(watch.profiles)
+        if name in reference.scores or name not in monitoring.ignore
+    }
+    pairs = {
+        name: CellCounts(
+            ordered=watch.profiles[name].kind != "category",
+            before=np.array(watch.profiles[name].counts),
+            after=seen.counts[place],
+        )
+        for name, place in places.items()
+    }
     # With histories each customer has one score.
     single = reference.scores if watch.schema.history else ()
     compared = {n: pair if n in single else pair.divided(rows_each) for n, pair in pairs.items()}
@@ -329,9 +334,8 @@ def compare(
     for name, pair in pairs.items():
         differences = compared[name].differences(smallest)
         clearest = differences if differences.any() else compared[name].differences(0.0)
-        sentence = sentence_of(
-            watch.profiles[name], int(clearest.argmax()), pair.after, moments[name]
-        )
+        moments = seen.moments[places[name]]
+        sentence = sentence_of(watch.profiles[name], int(clearest.argmax()), pair.after, moments)
         shifts[name] = _shift(pair, differences, threshold, sentence)
     trained = next(iter(reference.features.values())).rows
     return Drift(
