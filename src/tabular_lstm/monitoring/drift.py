@@ -137,8 +137,7 @@ def threshold_of(compared: Sequence[CellCounts], false_alarms: float, smallest: 
             batch = highest[start : start + step]
             exchanged = _exchange(counts, len(batch), draw)
             np.maximum(batch, exchanged.differences(smallest).max(axis=-1), out=batch)
-    place = math.ceil(resamples - false_alarms * (resamples + 1))
-    return float(np.sort(highest)[place])
+    return float(np.sort(highest)[math.ceil(resamples - false_alarms * (resamples + 1))])
 
 
 def _exchange(counts: CellCounts, times: int, draw: np.random.Generator) -> CellCounts:
@@ -438,8 +437,7 @@ def _shares_in_words(rows: str, after: float, before: float) -> str:
 
 def _unlike(after: float, before: float, write: Callable[..., str]) -> tuple[str, str]:
     """Write two values with enough digits to differ."""
-    enough = (n for n in range(3, 8) if write(after, n) != write(before, n))
-    digits = next(enough, 3)
+    digits = next((n for n in range(3, 8) if write(after, n) != write(before, n)), 3)
     return write(after, digits), write(before, digits)
 
 
