@@ -373,9 +373,8 @@ def drift_of(
     history = data_summary.unlabelled_rows if data_summary.histories else 0
     share = data_summary.quarantined_rows / (data_summary.valid_rows + history)
     quarantined = round(share * int(seen.counts[0].sum()))
-    rows_per_group = predictions.rows_each
-    if data_summary.histories:  # as in the reference: some counted rows are not here
-        rows_per_group = watch.reference.rows_each
+    # With histories as in the reference, because some counted rows are not here.
+    rows_per_group = None if data_summary.histories else predictions.rows_each
     drift = compare(watch, seen, "", champion, monitoring, quarantined, rows_per_group)
     counts = {
         "rows": data_summary.labelled_rows,
@@ -390,12 +389,13 @@ def shortened(drift: Drift) -> Drift:
     shifts = drift.features | drift.scores
     names = sorted(shifts, key=lambda name: (not shifts[name].moved, -shifts[name].statistic))
     short = {name: shifts[name].model_copy(update={"counts": ()}) for name in names[:KEPT]}
-    content = {
-        "features": {name: short[name] for name in short if name in drift.features},
-        "scores": {name: short[name] for name in short if name in drift.scores},
-        "more_moved": sum(shifts[name].moved for name in names[KEPT:]),
-    }
-    return drift.model_copy(update=content)
+    return drift.model_copy(
+        update={
+            "features": {name: short[name] for name in short if name in drift.features},
+            "scores": {name: short[name] for name in short if name in drift.scores},
+            "more_moved": sum(shifts[name].moved for name in names[KEPT:]),
+        }
+    )
 
 
 def features_moved(drift: Drift | None, monitoring: MonitoringOptions) -> FeaturesMoved | None:
