@@ -157,12 +157,14 @@ def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:
     Raises:
         NotComparedError: Its decision is gone, unreadable, or not the one that the entry names.
     """
-    run, expected = promotion.run_id, promotion.decision_sha256
     decision = _read_checked(
-        champions.decisions, run, "decision is", expected, Decision.fingerprint
+        champions.decisions,
+        promotion.run_id,
+        "decision is",
+        promotion.decision_sha256,
+        Decision.fingerprint,
     )
-    judgement = decision.judgement
-    if judgement is None:
+    if (judgement := decision.judgement) is None:
         raise NotComparedError("its decision judged no candidate")
     return judgement
 
@@ -195,8 +197,9 @@ def run_of_same_network(champions: Champions, candidate: Artifact) -> str | None
     promotions, replaced = promoted(champions.log), standing(champions.log)[1:]
     for run in sorted(promotions.keys() - {*replaced}, reverse=True):
         with contextlib.suppress(NotComparedError):
-            expected = promotions[run].sha256
-            artifact = _read_checked(champions.artifacts, run, "artifact is", expected)
+            artifact = _read_checked(
+                champions.artifacts, run, "artifact is", promotions[run].sha256
+            )
             if artifact.network_sha256 == candidate.network_sha256:
                 return run
     return None
