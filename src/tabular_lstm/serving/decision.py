@@ -186,18 +186,15 @@ class Decision(Outcome):
         Args:
             report: Path of the report.
         """
+        champion = self.serves_now
+        stays = f"The champion stays run {champion}" if champion else "There is still no champion"
         sentences = {
             "promoted": f"Promoted run {self.run_id}: {self.judgement and self.judgement.said}.",
-            "rejected": f"Rejected run {self.run_id}: {self.reason}. {self._stays}",
+            "rejected": f"Rejected run {self.run_id}: {self.reason}. {stays}.",
             "rolled_back": f"Rolled back to {self.reason}.",
         }
         lead = self.judgement.stronger_baseline if self.judgement else None
         return f"{sentences[self.action]}{f' {lead.sentence}.' if lead else ''} Report: {report}"
-
-    @property
-    def _stays(self) -> str:
-        run = self.serves_now
-        return f"The champion stays run {run}." if run else "There is still no champion."
 
     def log_entry(self) -> LogEntry:
         """Return the line of the promotion log that records it."""
