@@ -78,8 +78,10 @@ class Provenance(Frozen):
 
     def way_back_to(self, run: str) -> str:
         """Say how a champion that was rolled back from may serve again."""
-        command = f"{self.run_command} --pipelines rollback --params rollback.run_id={run}"
-        return f"was rolled back from. To let it serve again: {command}"
+        return (
+            f"was rolled back from. To let it serve again: {self.run_command} --pipelines rollback "
+            f"--params rollback.run_id={run}"
+        )
 
     def inputs(self, data_sha256: str, rows_sha256: str | None = None) -> Inputs:
         """Return what a candidate is made from, including its data and the rows that count."""
