@@ -83,11 +83,10 @@ def read_late_labels(
             quarantined.append(bad_rows)
     all_keys = pd.concat(keys) if keys else pd.Series([], dtype="str")
     is_last = ~all_keys.duplicated(keep="last").to_numpy()
-    empty = pd.DataFrame(columns=["row", "reason"])
     return LateLabels(
         keys=pd.Index(all_keys[is_last], dtype="str"),
         labels=np.concatenate(labels)[is_last],
-        quarantined=pd.concat(quarantined) if quarantined else empty,
+        quarantined=pd.concat(quarantined or [pd.DataFrame(columns=["row", "reason"])]),
         reasons=tuple(kinds.listed()),
     )
 
