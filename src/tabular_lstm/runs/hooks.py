@@ -311,10 +311,15 @@ class RunHooks:
             logger.info("It passed the gate: %s", decision.reason)
         if self._parameters["mlflow"].tracking_uri is not None:
             self._mirror(catalog)
-        code = decision.exit_code(self._parameters["retraining"])
-        rows = decision.judgement.data.rows if decision.judgement else None
-        end = decision.alarm, code, decision.severity, rows
-        self._close(decision.action, message, *end, decision=decision.model_dump(mode="json"))
+        self._close(
+            decision.action,
+            message,
+            decision.alarm,
+            exit_code=decision.exit_code(self._parameters["retraining"]),
+            severity=decision.severity,
+            rows=decision.judgement.data.rows if decision.judgement else None,
+            decision=decision.model_dump(mode="json"),
+        )
 
     def _mirror(self, catalog: Any) -> None:
         from tabular_lstm.runs import tracking  # noqa: PLC0415
@@ -338,8 +343,12 @@ class RunHooks:
 
     def _close_monitoring(self, health: Health) -> None:
         alarm = health.closing_line() if health.alarm else None
-        end = printable(health.sentence()), alarm
-        self._close("alarm" if alarm else "measured", *end, rows=health.serving.labelled_rows)
+        self._close(
+            "alarm" if alarm else "measured",
+            printable(health.sentence()),
+            alarm,
+            rows=health.serving.labelled_rows,
+        )
 
     def _file_of(self, catalog: Any, name: str) -> Path | None:
         """Return the file of this run's version of an entry; None without versions."""
@@ -372,8 +381,13 @@ class RunHooks:
             raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
 
     def _close_unchanged(self, error: guards.NothingNewError) -> None:
-        end = error.alarm, error.exit_code, error.severity
-        self._close("unchanged", printable(f"Unchanged: {error}"), *end)
+        self._close(
+            "unchanged",
+            printable(f"Unchanged: {error}"),
+            error.alarm,
+            error.exit_code,
+            error.severity,
+        )
 
     def _close(
         self,
@@ -393,8 +407,14 @@ class RunHooks:
             logger.warning(alarm_line)
             exit_code = exit_code or self._parameters["monitoring"].exit_on_alarm
             severity = "alarm" if severity == "done" else severity
-        end = {"severity": severity, "exit_code": exit_code, "message": message, "rows": rows}
-        self._end_attempt(outcome=event, alarm=alarm, **end)
+        self._end_attempt(
+            outcome=event,
+            alarm=alarm,
+            severity=severity,
+            exit_code=exit_code,
+            message=message,
+            rows=rows,
+        )
         logger.info(message)
 
     def fail(self, fault: BaseException, message: str, pipelines: Sequence[str]) -> None:
@@ -411,8 +431,9 @@ class RunHooks:
             outcome, code = "locked", TRY_LATER
         elif why := attempts.why_waiting(self._outputs, self.attempt.pipeline, fault, self._kept):
             outcome, code, message = "waiting", DONE if _of_many() else FAILED, why
-        end = {"outcome": outcome, "severity": outcome, "exit_code": code}
-        self._end_attempt(**end, message=message, alarm=alarm)
+        self._end_attempt(
+            outcome=outcome, severity=outcome, exit_code=code, message=message, alarm=alarm
+        )
 
     def _end_attempt(self, **end: Any) -> None:
         """Record how the run ended; that this cannot be written is only a warning."""
