@@ -183,17 +183,21 @@ class RunHooks:
             self._run_id = self._kept.claim(self._run_id)
         self.attempt = Attempt(run_id=self._run_id, pipeline=name)
         if name:
-            at_work = attempts.at_work(self._outputs, self.attempt, self._kept)
-            self._until_end.enter_context(at_work)
+            self._until_end.enter_context(attempts.at_work(self._outputs, self.attempt, self._kept))
         catalog.save("run_id", self._run_id)
         env, outputs = self._env or "base", output_folder(self._env)
         logger.info(STARTS, __version__, self._run_id, env, outputs)
         engine = contextlib.closing(Engine(self._parameters["engine"]))
         catalog.save("engine", self._until_end.enter_context(engine))
         if "provenance" in pipeline.inputs():
-            project = Path(self._context.project_path)
-            of_run = self._run_id, project, self._env, self._parameters
-            catalog.save("provenance", provenance(*of_run, self._entry("raw_rows")))
+            of_run = provenance(
+                self._run_id,
+                Path(self._context.project_path),
+                self._env,
+                self._parameters,
+                self._entry("raw_rows"),
+            )
+            catalog.save("provenance", of_run)
 
     def _entry(self, name: str) -> dict[str, Any]:
         """Return the configuration of an entry that only a project's own conf can have."""
@@ -208,8 +212,7 @@ class RunHooks:
     def _prepare_to_decide(self, pipeline: Pipeline, catalog: Any) -> None:
         """Take the lock; check the log, and of a retraining whether anything is new."""
         with writing(self._outputs):
-            lock = locked(self._outputs / "retraining.lock", self._run_id)
-            self._until_end.enter_context(lock)
+            self._until_end.enter_context(locked(self._outputs / "retraining.lock", self._run_id))
             if self._kept:
                 self._kept.pull(catalog, pipeline, self._parameters)
                 catalog.get("promotions").commit = self._kept.commit
@@ -261,8 +264,9 @@ class RunHooks:
                 guards.VERSIONED,
                 lambda manifest: manifest.same_as(inputs, champion.sha256, conditions),
             ):
-                guard = guards.refuse_scored_before
-                guard(catalog, inputs, champion, conditions, stops, self._run_id)
+                guards.refuse_scored_before(
+                    catalog, inputs, champion, conditions, stops, self._run_id
+                )
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -423,8 +427,7 @@ class RunHooks:
         self.notify("failed", message, bool(alarm))
         if self.attempt is None:
             name = attempts.pipeline_of(pipelines) if self._is_traced else ""
-            run_id = self._run_id or generate_timestamp()
-            self.attempt = Attempt(run_id=run_id, pipeline=name)
+            self.attempt = Attempt(run_id=self._run_id or generate_timestamp(), pipeline=name)
             self._kept = None  # it may be what failed
         outcome, code = "failed", FAILED
         if isinstance(fault, LockedError):
