@@ -225,15 +225,14 @@ class RunHooks:
 
     def _prepare_to_retrain(self, catalog: Any, champions: Champions, start_over: bool) -> None:
         """Refuse what could not be judged, and rows and conf that were judged before."""
-        blocks = self._parameters
-        guards.refuse_what_cannot_be_judged(blocks["split"])
+        guards.refuse_what_cannot_be_judged(self._parameters["split"])
         if start_over:
             return
         if champion_of(champions.log):  # a damaged file is told before hours of training
             catalog.get("champion").load()
         raw_rows = catalog.load("raw_rows")
-        guards.refuse_lost_features(champions, raw_rows, blocks["columns"])
-        if not blocks["retraining"].force:
+        guards.refuse_lost_features(champions, raw_rows, self._parameters["columns"])
+        if not self._parameters["retraining"].force:
             inputs = catalog.load("provenance").inputs(raw_rows.sha256())
             self._refuse_nothing_new(champions, inputs)
             self._judged = champions
