@@ -32,9 +32,14 @@ KILLED = (
 
 def failed(message: str, exit_code: int = FAILED) -> Attempt:
     """Return the attempt of a run that did not begin, or whose process ended."""
-    end: dict[str, Any] = {"outcome": "failed", "severity": "failed", "exit_code": exit_code}
-    run_id = generate_timestamp()
-    return Attempt(run_id=run_id, pipeline="", message=message, **end)
+    return Attempt(
+        run_id=generate_timestamp(),
+        pipeline="",
+        outcome="failed",
+        severity="failed",
+        exit_code=exit_code,
+        message=message,
+    )
 
 
 def run_each(
