@@ -185,9 +185,8 @@ def _stale(
         return []
     usual, after = max(2 * sorted(gaps)[len(gaps) // 2], DAY), options.stale_after
     limit, age = delay_of(after) * DAY if after else usual, began(now) - finished[-1]
-    times = _age(age / HOUR), _age(limit / HOUR)
-    why = "{}: none finished for {}, expected one within {}".format(pipeline, *times)
-    return [_fault("stale", why)] if age > limit else []
+    ages = f"none finished for {_age(age / HOUR)}, expected one within {_age(limit / HOUR)}"
+    return [_fault("stale", f"{pipeline}: {ages}")] if age > limit else []
 
 
 def _news(pipeline: str, attempts: Sequence[Attempt], now: str) -> list[str]:
