@@ -155,10 +155,9 @@ def read_attempts(outputs: Path, pipeline: str) -> list[Attempt]:
         DataError: A file is damaged.
     """
     versions = attempts_of(outputs, pipeline)
-    found = [versions[run] for run in by_age(versions, generate_timestamp())]
     return [
         attempt if attempt.outcome else attempt.model_copy(update=KILLED)
-        for attempt in found
+        for attempt in (versions[run] for run in by_age(versions, generate_timestamp()))
         if attempt.outcome != "locked"
         and (attempt.outcome or not _is_at_work(versions.path(attempt.run_id), attempt))
     ]
