@@ -452,9 +452,8 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
             lock_file(descriptor)
             unfinished = [folder / run for run in unfinished_runs(folder)]
             for versions in (folder_of_versions(catalog.get(name)) for name in VERSIONED):
-                if versions:
-                    new = versions.glob(f"*/.{versions.name}.new")  # not renamed yet
-                    unfinished += [path.parent for path in new]
+                if versions:  # files that are not renamed yet
+                    unfinished += [path.parent for path in versions.glob(f"*/.{versions.name}.new")]
             for path in unfinished:
                 shutil.rmtree(path)
                 logger.info("Deleted %s, which a scoring left unfinished", path)
