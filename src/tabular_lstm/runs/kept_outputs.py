@@ -194,8 +194,7 @@ class KeptOutputs:
 
     def renew(self, folder: Path, is_final: Callable[[Path], bool] = lambda _: False) -> None:
         """Copy all objects below a folder here, but for files here that will not change."""
-        keys = self._storage.keys(self._key(folder))
-        paths = {key: self._outputs / key for key in keys}
+        paths = {key: self._outputs / key for key in self._storage.keys(self._key(folder))}
         self._all(self._bring, [k for k, p in paths.items() if not (p.exists() and is_final(p))])
 
     def _pull(self, keys: Iterable[str]) -> None:
@@ -212,8 +211,7 @@ class KeptOutputs:
 
     def push(self, run_id: str | None = None) -> None:
         """Copy all files of a run to the storage, manifests last."""
-        run = run_id or self._run_id
-        folders = self._outputs.glob(f"[0-9]*/*/{run}")
+        folders = self._outputs.glob(f"[0-9]*/*/{run_id or self._run_id}")
         run_files = {path for folder in folders for path in folder.rglob("[!.]*") if path.is_file()}
         self._manifests_last(self.put, new_files := run_files - self._pushed)
         self._pushed |= new_files
