@@ -75,10 +75,9 @@ def new_environment(
         entry = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": path}
     proposal = with_found_rows(table, propose(table, **column_options), first_rows)
     to_score = f"data/01_raw/{env}_to_score{PARQUET if is_parquet(str(file)) else CSV}"
-    catalog = catalog_text(entry, to_score, layout)
     try:  # the longer file first, in case the disk is full
         replace(folder / PARAMETERS, parameters_text(proposal).encode())
-        replace(folder / CATALOG, catalog.encode())
+        replace(folder / CATALOG, catalog_text(entry, to_score, layout).encode())
     except OSError as error:
         with contextlib.suppress(OSError):  # the folder existed before, and has other files
             folder.rmdir()
