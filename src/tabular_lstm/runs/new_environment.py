@@ -122,10 +122,11 @@ def profile_rows(
         fewer if rows are long.
     """
     cells, first = _count_cells(rows, called)
-    if layout is None:
-        layout = Layout(dict(rows.load_args), [])
-    else:
-        layout = with_number_format(layout, cells.values())
+    layout = (
+        Layout(dict(rows.load_args), [])
+        if layout is None
+        else with_number_format(layout, cells.values())
+    )
     form = number_format_of(layout.load_args)
     columns = [profile_column(name, column_cells, form) for name, column_cells in cells.items()]
     first_rows = pa.concat_tables(first).slice(0, FIRST_ROWS).to_pandas().rename_axis("row")
