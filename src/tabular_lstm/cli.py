@@ -245,8 +245,11 @@ def profile_table(
     if (file is None) is (dataset is None):
         raise click.UsageError("Expected a file, or --dataset and an entry of the catalog.")
     known = {name: value for name, value in options.items() if value is not None}
-    is_entry = dataset is not None
-    click.echo(new_environment(str(file or dataset), env, _project(), known, force, is_entry))
+    click.echo(
+        new_environment(
+            str(file or dataset), env, _project(), known, force, is_entry=dataset is not None
+        )
+    )
 
 
 def _project() -> Path:
@@ -335,8 +338,7 @@ def overview(env: str | None, as_json: bool) -> None:
         click.echo(json.dumps([state.model_dump(mode="json") for state in states], indent=2))
     else:
         states = _show_overview(project, env)
-    ends = [(state.needs, state.exit_code) for state in states]
-    click.get_current_context().exit(worst_code(ends))
+    click.get_current_context().exit(worst_code([(s.needs, s.exit_code) for s in states]))
 
 
 def _show_overview(
