@@ -105,8 +105,7 @@ class Kinds:
         return lines
 
     def _by_count(self) -> list[tuple[str, _Kind]]:
-        entries = self.entries.items()
-        return sorted(entries, key=lambda item: (-item[1].count, item[1].example))
+        return sorted(self.entries.items(), key=lambda item: (-item[1].count, item[1].example))
 
 
 # Validation ---------------------------------------------------------------------------------------
@@ -236,10 +235,8 @@ def _read_columns(
         yield history.then, TimeReader(number_format, numbers=True).read(part[history.then])
     for name in features:
         yield name, column_of(name, columns).read(part[name], number_format)
-    if history is None:
-        yield columns.label, read_label_cells(part[columns.label], columns, number_format)
-    else:
-        yield columns.label, labels_or_nan(part[columns.label], columns, number_format)
+    read_labels = read_label_cells if history is None else labels_or_nan
+    yield columns.label, read_labels(part[columns.label], columns, number_format)
     if history is not None and history.mark is not None and history.chosen_by in part:
         yield history.mark, (may_be_predicted(part, history, number_format), {})
     if columns.weight is not None:
