@@ -125,10 +125,11 @@ def _leak_suspects(
     measured = {}
     for name in progress(features, "Looking for leaks, features"):
         amounts = column_of(name, columns).amounts(rows[name])
-        if amounts is None:
-            measured[name] = measure.of_category(pd.factorize(rows[name])[0] + 1)
-        else:
-            measured[name] = measure.of_number(amounts)
+        measured[name] = (
+            measure.of_category(pd.factorize(rows[name])[0] + 1)
+            if amounts is None
+            else measure.of_number(amounts)
+        )
     return {
         name: told
         for name, told in measured.items()
