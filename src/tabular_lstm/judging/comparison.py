@@ -501,10 +501,11 @@ def heavy_group(evaluation: Evaluation, names: pd.Series, word: str) -> str | No
         return None
     metrics, predictions = evaluation.metrics[CANDIDATE], evaluation.predictions[CANDIDATE]
     weights = np.ones(len(groups)) if evaluation.weights is None else evaluation.weights
-    if task.classes:
-        effects = weights / np.bincount(labels, weights)[labels]
-    else:
-        effects = weights * (labels - predictions[:, 0]) ** 2
+    effects = (
+        weights / np.bincount(labels, weights)[labels]
+        if task.classes
+        else weights * (labels - predictions[:, 0]) ** 2
+    )
     shares = np.bincount(groups, weights / weights.sum())
     sums = shares, np.bincount(groups, effects)
     tried = np.unique([np.argsort(-of_groups, kind="stable")[:10] for of_groups in sums])
