@@ -148,12 +148,13 @@ def permutation_importance(
     measured = {}
     for feature in progress(list(features), FIGURES["importance_chart"]):
         feature_slots = list(features[feature])
-        if len(feature_slots) == 1:
-            p = next(predicted)
-        else:
-            p = _predict_with(
+        p = (
+            next(predicted)
+            if len(feature_slots) == 1
+            else _predict_with(
                 predict_changed, sequences, feature_slots, slots[orders][..., feature_slots]
             )
+        )
         lost = [unchanged_skill - skill(changed) for changed in p]
         measured[feature] = Lost(mean=float(np.mean(lost)), std=float(np.std(lost)))
     by_mean = dict(sorted(measured.items(), key=lambda item: -item[1].mean))
