@@ -114,10 +114,11 @@ def choose_label(
     are_few = column.kind == "number" and 2 < len(classes) <= FEW_CLASSES
     if task is None and are_few and not names_a(column.name, "code"):
         unsure = [*unsure, FEW_NUMBERS.format(CLASSES if kind == NUMBER else NUMBER)]
-    if kind == NUMBER:
-        proposed = _number_label(column, reason, unsure)
-    else:
-        proposed = _class_label(table, column, learnable, reason, unsure, positive)
+    proposed = (
+        _number_label(column, reason, unsure)
+        if kind == NUMBER
+        else _class_label(table, column, learnable, reason, unsure, positive)
+    )
     if positive is not None and proposed.task.kind != TWO_CLASSES:
         raise DataError(
             f"{table.file}: --positive {positive}: the label '{column.name}' does not have two "
