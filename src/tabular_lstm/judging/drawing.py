@@ -140,8 +140,7 @@ def draw_cells(
     axes.pcolormesh(values, cmap="Blues", vmin=0, vmax=most, edgecolors="white", linewidth=3)
     for ((row, column), value), text in zip(np.ndenumerate(values), texts, strict=True):
         place = {"x": column + 0.5, "y": row + 0.5, "ha": "center", "va": "center"}
-        color = "white" if value > 0.55 * most else INK
-        axes.text(s=text, fontsize=size, color=color, **place)
+        axes.text(s=text, fontsize=size, color="white" if value > 0.55 * most else INK, **place)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.invert_yaxis()

@@ -54,8 +54,7 @@ def learning_curves(history: dict[str, Any], task: Task) -> "Figure":
     }
     for name, (label, color) in curves.items():
         if name in history:
-            epochs = range(1, len(history[name]) + 1)
-            axes.plot(epochs, history[name], label=label, color=color)
+            axes.plot(range(1, len(history[name]) + 1), history[name], label=label, color=color)
     axes.locator_params(axis="x", integer=True)
     epoch_name = "median epoch kept" if "best_epochs" in history else "epoch kept"
     axes.axvline(history["best_epoch"], linestyle=":", color=GREY)
@@ -109,8 +108,7 @@ def calibration_curve(judged: Evaluation) -> "Figure":
         sizes = (3 + 9 * np.sqrt(rows / rows.max())) ** 2
         axes.scatter(predicted, observed, sizes, color=model.color, linewidths=0, zorder=3)
         if name == CANDIDATE:
-            counts = rows * judged.count / rows.sum()
-            ends = [*map(share_interval, observed, counts)]
+            ends = [*map(share_interval, observed, rows * judged.count / rows.sum())]
             axes.vlines(predicted, *np.transpose(ends), color=model.color, linewidth=1)
     add_legend(figure)
     return figure
