@@ -80,8 +80,7 @@ def predict_with_candidate(
     predictions = label_column(test_set.labels, task)
     if test_set.weights is not None:
         predictions["weight"] = test_set.weights
-    predicted = predict(candidate, test_set.sequences)
-    return predictions.assign(**task.to_columns(CANDIDATE, predicted))
+    return predictions.assign(**task.to_columns(CANDIDATE, predict(candidate, test_set.sequences)))
 
 
 def _refuse_known_rows(train_fingerprints: Fingerprints, test_set: Examples) -> None:
