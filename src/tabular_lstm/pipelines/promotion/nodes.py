@@ -85,8 +85,7 @@ def read_back(
     # The rows are reshaped anew, by the schema in the file.
     sequences = candidate_artifact.sequences(test_set)
     file_columns = task.to_file(candidate_artifact.score(sequences[golden]))
-    unit = evaluation.unit(CANDIDATE)
-    check = gate.check_artifact(columns[golden], file_columns, task, unit)
+    check = gate.check_artifact(columns[golden], file_columns, task, evaluation.unit(CANDIDATE))
     return CheckedArtifact(candidate_artifact, check)
 
 
