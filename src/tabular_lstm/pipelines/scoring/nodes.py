@@ -60,8 +60,7 @@ def validate_rows_to_score(
     if columns.history and columns.history.chosen_by is not None:
         needed[columns.history.chosen_by] = "Conf names it under columns.history.predict"
     copied = dict.fromkeys(scoring.pass_through, "Conf names it under scoring.pass_through")
-    read_names = [*needed, *filter(None, [columns.key])]
-    number_format = rows_to_score.format_of(read_names, schema.marks)
+    number_format = rows_to_score.format_of([*needed, *filter(None, [columns.key])], schema.marks)
     check = RowCheck(schema, columns.key, {}, number_format, columns.history)
     copied = {n: needed.get(n, "Conf names it under columns.key") for n in check.names} | copied
     refuse_missing_columns(rows_to_score, needed | copied)
