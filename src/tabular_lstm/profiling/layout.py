@@ -94,9 +94,8 @@ def _encoding(content: BinaryIO) -> str:
         if start.startswith(mark):
             return name
     content.seek(0)
-    pieces = iter(lambda: content.read(2**20), b"")
     try:
-        for _ in codecs.iterdecode(pieces, "utf-8"):
+        for _ in codecs.iterdecode(iter(lambda: content.read(2**20), b""), "utf-8"):
             pass
     except UnicodeDecodeError:
         return "cp1252"
@@ -179,8 +178,7 @@ def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     counts_up = len(first) > 2 and [*first[:-1]] == [*map(str, range(len(first) - 1))]
     if not rows or counts_up:
         return True
-    columns = zip(first, *rows, strict=True)
-    return sum(_vote(name.strip(), cells) for name, *cells in columns) >= 0
+    return sum(_vote(name.strip(), cells) for name, *cells in zip(first, *rows, strict=True)) >= 0
 
 
 def _vote(first: str, column: Sequence[str]) -> int:

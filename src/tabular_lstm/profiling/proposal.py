@@ -298,13 +298,12 @@ def catalog_text(entry: Mapping[str, Any], to_score: str, layout: Layout) -> str
     The load arguments come from the layout.
     """
     raw_rows = {n: value for n, value in entry.items() if n not in {"load_args", "metadata"}}
-    load_args = layout.load_args or entry.get("load_args", {})
     lines = [
         "# How the rows are read. Written by kedro profile",
         *_doubts(layout.unsure),
         "raw_rows:",
         *(f"  {name}: {in_yaml(value)}" for name, value in raw_rows.items()),
-        *_load_args(load_args),
+        *_load_args(layout.load_args or entry.get("load_args", {})),
         METADATA,
         "",
         TO_SCORE,
@@ -340,11 +339,10 @@ def parameters_text(proposal: Proposal) -> str:
         for name, choice in proposal.named(role).items()
     ]
     if (history := proposal.history) is not None:
-        apart = proposal.choices[history.order].why
         lines += [
             "  history:",
             _yaml_line("    of", history.of, proposal.choices[history.of].why),
-            _yaml_line("    order", history.order, apart),
+            _yaml_line("    order", history.order, proposal.choices[history.order].why),
             _yaml_line("    steps", history.steps, STEPS),
             NOT_KNOWN
             if history.known_after is None
