@@ -73,8 +73,7 @@ class LoadedTable(Table):
         content: Any = tempfile.SpooledTemporaryFile(BYTES)  # noqa: SIM115  until the run ends
         places, schemas, total = list[int](), list[pa.Schema](), Total()
         mixed = set[str]()
-        batches = _plain_batches(table, name, mixed)
-        for schema, pieces in groupby(batches, key=attrgetter("schema")):
+        for schema, pieces in groupby(_plain_batches(table, name, mixed), attrgetter("schema")):
             for _, part in in_tables(pieces, rows_of_a_batch(max(1, len(schema)))):
                 if part.num_rows:
                     places.append(content.tell())
