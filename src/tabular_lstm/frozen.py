@@ -108,8 +108,7 @@ def validated(validate: Callable[..., Kept], content: Any) -> Kept:
         return validate(content)
     except ValidationError as error:
         faults = error.errors()
-        causes = [fault.get("ctx", {}).get("error") for fault in faults]
-        for cause in causes:
+        for cause in [fault.get("ctx", {}).get("error") for fault in faults]:
             if isinstance(cause, NewerVersionError):
                 raise cause from error
         try:
