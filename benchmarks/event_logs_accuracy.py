@@ -3,9 +3,10 @@
     python benchmarks/event_logs_accuracy.py VERSION [--data NAME ...] [--methods METHOD ...]
                                              [--folds N] [--folder FOLDER]
 
-Five folds of customers of each log, or the first N, one line a fold into `event_logs.csv`. It goes
-on where it stopped: delete lines to measure them anew. VERSION names the network that is measured.
-Then the tables are printed, of all versions also into `event_logs.md`.
+Each of the eight logs is drawn twice. Five folds of customers of each draw, or the first N, add one
+line each to `event_logs.csv`. A run goes on where the last one stopped: delete lines to measure
+them anew. VERSION names the network that is measured. Then the tables of all versions are printed,
+and written into `event_logs.md`.
 
 - `lstm`: the network with its defaults, through the project's own nodes.
 - `lstm_true`: of a signal, the network without a history, on the row and the true signal.
@@ -18,6 +19,10 @@ Then the tables are printed, of all versions also into `event_logs.md`.
 All is of the labelled rows, or of those like the rows that a scoring predicts: each customer's last
 row of the kind, at several times that are one delay of the labels apart. The first third of the
 whole time is left out.
+
+A score that is `expected` is the mean over all labels that the rows might have had: those of two
+classes are weighted by their true probabilities, a number is compared with its true mean. Only of
+drawn logs are these known. The observed labels of a few hundred rows differ by more than methods.
 
 Use one thread, as all methods then do: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1.
 """
@@ -34,12 +39,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from accuracy_summary import bootstrap
-from event_logs import LOGS, PUBLIC, SIGNALS, log_of, panel_of_log
+from event_logs import LOGS, PUBLIC, SIGNALS, draws_of, log_of, panel_of_log
 from event_logs_past import SPAN, Past
 from histories import SCORES, parser_of, scores, texts
 from histories_expert import change_within
 from histories_methods import Predicted, catboosts, lstm
 from histories_panel import CUSTOMER, LABEL, TIME, Panel
+from sklearn.metrics import log_loss, roc_auc_score
 from tables import markdown
 
 from tabular_lstm.parameters.columns import ColumnsOptions
@@ -50,11 +56,13 @@ from tabular_lstm.parameters.hyperparameters import (
 )
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.rows.number_format import POINT
+from tabular_lstm.task import NUMBER, TaskKind
 
 FILE = "event_logs.csv"
-KEYS = ("data", "method", "version", "fold")
-AS_SCORED = "as_scored_"
-COLUMNS = (*KEYS, *SCORES, *(AS_SCORED + name for name in SCORES), "cpu_seconds")
+KEYS = ("data", "draw", "method", "version", "fold")
+AS_SCORED, EXPECTED = "as_scored_", "expected_"
+GROUPS = ("", AS_SCORED, EXPECTED, EXPECTED + AS_SCORED)
+COLUMNS = (*KEYS, *(group + name for group in GROUPS for name in SCORES), "cpu_seconds")
 ALL_VERSIONS = "all"  # of methods that no version of the network changes
 WINDOWS = (7.0, 30.0, 90.0, SPAN)
 NETWORK, TRUE, TREES = "lstm", "lstm_true", "catboost_windows"
@@ -68,9 +76,9 @@ def days_of(panel: Panel) -> pd.Series:
 
 
 @cache
-def as_scored(name: str) -> np.ndarray:
+def as_scored(name: str, draw: int) -> np.ndarray:
     """Tell the labelled rows that are like those that a scoring predicts: bool (rows,)."""
-    panel, known = panel_of_log(name), log_of(name).known
+    panel, known = panel_of_log(name, draw), log_of(name, draw).known
     day = days_of(panel)
     end = day.max()
     window = np.ceil((day - (end - known)) / known)
@@ -84,19 +92,19 @@ def as_scored(name: str) -> np.ndarray:
 # --- Methods
 
 
-def network(name: str, fold: int) -> Predicted:
+def network(name: str, draw: int, fold: int) -> Predicted:
     """Train the network on the log."""
-    return lstm(panel_of_log(name), fold)
+    return lstm(panel_of_log(name, draw), fold)
 
 
-def network_on_true(name: str, fold: int) -> Predicted:
+def network_on_true(name: str, draw: int, fold: int) -> Predicted:
     """Train the network on single rows with the true signal."""
     from tabular_lstm.network.build import build  # noqa: PLC0415
     from tabular_lstm.network.fit import predict, train  # noqa: PLC0415
 
-    panel = panel_of_log(name)
+    panel = panel_of_log(name, draw)
     rows = own_columns(panel).assign(
-        true=log_of(name).true, **{LABEL: panel.rows[LABEL], CUSTOMER: panel.rows[CUSTOMER]}
+        true=log_of(name, draw).true, **{LABEL: panel.rows[LABEL], CUSTOMER: panel.rows[CUSTOMER]}
     )
     columns = ColumnsOptions.model_validate(
         {
@@ -120,9 +128,9 @@ def network_on_true(name: str, fold: int) -> Predicted:
     return Predicted(predict(model, test_set.sequences)[:, 1])
 
 
-def trees(name: str, fold: int) -> Predicted:
+def trees(name: str, draw: int, fold: int) -> Predicted:
     """Fit eight CatBoosts on the row and its windows."""
-    return catboosts(panel_of_log(name), fold, windows_of(name))
+    return catboosts(panel_of_log(name, draw), fold, windows_of(name, draw))
 
 
 def own_columns(panel: Panel) -> pd.DataFrame:
@@ -132,9 +140,9 @@ def own_columns(panel: Panel) -> pd.DataFrame:
 
 
 @cache
-def windows_of(name: str) -> pd.DataFrame:
+def windows_of(name: str, draw: int) -> pd.DataFrame:
     """Make what `catboost_windows` reads, in the order of the panel's rows: (rows, features)."""
-    panel, log = panel_of_log(name), log_of(name)
+    panel, log = panel_of_log(name, draw), log_of(name, draw)
     customer = pd.factorize(panel.rows[CUSTOMER])[0]
     day = days_of(panel).to_numpy()
     order = np.lexsort((day, customer))
@@ -188,7 +196,7 @@ def known_labels(labels: np.ndarray, past: Past, known: float) -> dict[str, np.n
     }
 
 
-METHODS: dict[str, Callable[[str, int], Predicted]] = {
+METHODS: dict[str, Callable[[str, int, int], Predicted]] = {
     NETWORK: network,
     TRUE: network_on_true,
     TREES: trees,
@@ -198,39 +206,65 @@ METHODS: dict[str, Callable[[str, int], Predicted]] = {
 # --- Measuring
 
 
-def measure(name: str, method: str, version: str, results: Path, folds: int) -> None:
-    """Measure the folds of a log that are not measured, and append a line for each."""
+def expected_scores(kind: TaskKind, best: np.ndarray, values: np.ndarray) -> list[float]:
+    """Give what SCORES names, on average over the labels that rows might have had.
+
+    Args:
+        kind: Two classes or a number.
+        best: The true probabilities, or the true means as shares of the labels' standard deviation.
+        values: What is predicted, likewise.
+    """
+    if kind == NUMBER:
+        return [np.nan, np.nan, float(np.sqrt(np.mean((values - best) ** 2)))]
+    labels, weights = np.repeat([1, 0], len(best)), np.concatenate([best, 1 - best])
+    twice = np.concatenate([values, values])
+    loss = log_loss(labels, twice, sample_weight=weights)
+    return [loss, roc_auc_score(labels, twice, sample_weight=weights), np.nan]
+
+
+def measure(name: str, draw: int, method: str, version: str, results: Path, folds: int) -> None:
+    """Measure the folds of a draw that are not measured, and append a line for each."""
     version = version if method == NETWORK else ALL_VERSIONS
-    panel, scored = panel_of_log(name), as_scored(name)
+    panel, scored, best = panel_of_log(name, draw), as_scored(name, draw), log_of(name, draw).best
     with results.open() as file:
         done = {tuple(row[key] for key in KEYS) for row in csv.DictReader(file)}
     for fold in range(folds):
-        if (name, method, version, str(fold)) in done:
+        if (name, str(draw), method, version, str(fold)) in done:
             continue
         began = time.process_time()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            values = METHODS[method](name, fold).values
+            values = METHODS[method](name, draw, fold).values
         seconds = time.process_time() - began
         test = panel.labelled(fold, test=True)
         labels, last = panel.rows[LABEL].to_numpy(), scored[test]
         deviation = float(np.nanstd(labels))
-        of_all = scores(panel.kind, labels[test], values, deviation)
-        of_last = scores(panel.kind, labels[test][last], values[last], deviation)
-        numbers = [f"{number:.6f}" for number in (*of_all, *of_last, seconds)]
+        measured = [
+            *scores(panel.kind, labels[test], values, deviation),
+            *scores(panel.kind, labels[test][last], values[last], deviation),
+        ]
+        unit = deviation if panel.kind == NUMBER else 1
+        for judged in (np.ones(len(last), bool), last):
+            of_best = best[test][judged] / unit, values[judged] / unit
+            is_known = name not in PUBLIC
+            measured += expected_scores(panel.kind, *of_best) if is_known else [np.nan] * 3
+        numbers = [f"{number:.6f}" for number in (*measured, seconds)]
+        line = [name, draw, method, version, fold, *numbers]
         with results.open("a", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerow([name, method, version, fold, *numbers])
-        print(name, method, version, fold, *numbers, flush=True)
+            csv.writer(file, lineterminator="\n").writerow(line)
+        print(*line, flush=True)
 
 
 def table_of(results: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Give means over the folds that all methods of a log have: one row a log, a column a method.
+    """Give means over the draws and folds that all methods of a log have.
+
+    Each row is a log, each column a method.
 
     A network is named with its version.
     """
     named = results["method"].where(results["version"] == ALL_VERSIONS, results["version"])
     by_fold = results.assign(named=named).pivot_table(
-        measure, ["data", "fold"], "named", sort=False, dropna=False
+        measure, ["data", "draw", "fold"], "named", sort=False, dropna=False
     )
     used = by_fold.groupby("data").transform("any")
     complete = (by_fold.notna() | ~used).all(axis="columns") & used.any(axis="columns")
@@ -253,19 +287,19 @@ def ahead_by(table: pd.DataFrame, other: str, sign: int) -> list[dict[str, objec
 
 def summarize(results: pd.DataFrame) -> str:
     """Write the tables of logs and of signals, of rows as they are scored and of all."""
-    results = results.assign(loss=results["log_loss"].fillna(results["nrmse"]))
-    last_loss = results[AS_SCORED + "log_loss"].fillna(results[AS_SCORED + "nrmse"])
-    results = results.assign(**{AS_SCORED + "loss": last_loss})
+    losses = {g + "loss": results[g + "log_loss"].fillna(results[g + "nrmse"]) for g in GROUPS}
+    results = results.assign(**losses)
+    expected = EXPECTED + AS_SCORED
+    judged_by = [expected + "roc_auc", expected + "loss", AS_SCORED + "roc_auc", AS_SCORED + "loss"]
     parts = []
-    for title, names, others in (
-        ("Logs", [*LOGS], [TREES, "before"]),
-        ("Signals", SIGNALS, [TRUE, TREES]),
-        ("Public", [*PUBLIC], []),
+    for title, names, others, measures in (
+        ("Logs", [*LOGS], [TREES, "before"], judged_by),
+        ("Signals", SIGNALS, [TRUE, TREES], [EXPECTED + "roc_auc", "roc_auc"]),
+        ("Public", [*PUBLIC], [], [AS_SCORED + "roc_auc", "roc_auc"]),
     ):
         of_group = results[results["data"].isin(names)]
-        for measure, sign in ((AS_SCORED + "roc_auc", 1), (AS_SCORED + "loss", -1), ("roc_auc", 1)):
-            if of_group.empty:
-                continue
+        for measure in measures if len(of_group) else ():
+            sign = -1 if measure.endswith("loss") else 1
             table = table_of(of_group, measure)
             parts.append(f"## {title}: {measure.replace('_', ' ')}\n")
             lines = [{"": name, **texts(row)} for name, row in table.iterrows()]
@@ -286,8 +320,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results.write_text(",".join(COLUMNS) + "\n")
     for name in options.data:
         for method in options.methods:
-            if method != TRUE or name in SIGNALS:
-                measure(name, method, options.version, results, options.folds)
+            for draw in draws_of(name) if method != TRUE or name in SIGNALS else ():
+                measure(name, draw, method, options.version, results, options.folds)
     summary = summarize(pd.read_csv(results))
     print(summary)
     (options.folder / "event_logs.md").write_text(f"# Event logs\n\n{summary}")
