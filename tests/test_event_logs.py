@@ -62,6 +62,22 @@ def test_the_past_features_that_tell_something_are_chosen() -> None:
     assert [name for name in chosen if ", count" in name]
 
 
+def test_few_of_many_rows_past_features_are_chosen_if_one_tells_everything() -> None:
+    """There are more rows than choose, and most candidates are noise."""
+    draw = np.random.default_rng(0)
+    rows = pd.DataFrame({"customer": np.repeat(np.arange(6000), 8), "day": np.tile(range(8), 6000)})
+    rows[["amount", "noise", "more_noise"]] = draw.normal(size=(len(rows), 3)).round(3)
+    before = rows["amount"].shift(fill_value=0) + draw.normal(0, 0.5, len(rows))
+    rows["cancelled"] = np.where(before > 0, "1", "0")
+    columns = {**COLUMNS, "categorical": []}
+    columns["history"] = {"of": "customer", "order": "day"}
+    log = ColumnsOptions.model_validate(columns)
+    schema = run(TO_SETS, {**conf_of(log, HALVES), **raw_of(rows.astype(str))})["schema"]
+    past = [name for name in schema.row.features if name not in schema.features]
+    assert "amount, earlier, the last" in past
+    assert len(past) < 20
+
+
 @pytest.fixture
 def shop(project: Project, once: Once) -> Project:
     """A project whose champion predicts of each customer the last order."""

@@ -17,8 +17,8 @@ from tabular_lstm.rows.schema import Schema
 
 # The most past features that are tried, and that a schema has.
 MOST_TRIED, MOST = 250, 64
-# The most rows that choose, those of a fold that are shuffled, and the most classes told apart.
-ROWS, SHUFFLED, MOST_CLASSES = 10_000, 2_000, 4
+# The most rows that choose, and the most classes that are told apart.
+ROWS, MOST_CLASSES = 10_000, 4
 FOLDS = 4
 # A feature must be more important than the features of this quantile seem to be harmful.
 NOISE = 0.05
@@ -62,7 +62,6 @@ def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> lis
             scoring="r2",
             n_repeats=1,
             random_state=0,
-            max_samples=min(SHUFFLED, int(fold.sum())),
         )
         importances += shuffled.importances_mean
     # Shuffling a feature that tells nothing lessens the error as often as it adds to it.
