@@ -83,7 +83,8 @@ TIED = (
 )
 KIND = (
     "predict: only rows of {}: {} have a label, so a scoring predicts the last such row of each "
-    "customer. If it should predict other rows too, name their values, or remove the line"
+    "customer. If it should predict several rows of a customer, or no row whose label is known, "
+    "mark the rows to predict with 1 in a column, and write in place of the line: predict: COLUMN"
 )
 UNKNOWN = (
     "known_after: the rows do not show how long a label takes. If later rows should use earlier "

@@ -282,7 +282,8 @@ PLAIN = re.compile(r"[A-Za-z/_][\w./-]*", re.ASCII)  # words and paths
 NO_WORDS = {"yes", "no", "y", "n", "on", "off", "true", "false", "null", "none"}
 TO_SCORE = """\
 # Rows to score: put new ones there, a CSV or Parquet file or a folder of them, with these columns
-# (a label is not needed). Another place for one run: --params rows_to_score=FILE"""
+# (a label is not needed; histories need all earlier rows, and the label's column, which may be
+# empty). Another place for one run: --params rows_to_score=FILE"""
 STEPS = "rows of a history at most, its own included"
 KNOWN_AFTER = "by then the labels of this file had come; if one may take longer, write that time"
 NOT_KNOWN = "    # known_after: # the longest time until a label is known; later rows then use it"

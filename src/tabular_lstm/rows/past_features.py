@@ -207,7 +207,8 @@ def candidates(histories: Histories, schema: Schema) -> Candidates:
     """
     layout = cast(HistoryLayout, schema.history)
     unit = " days" if layout.dates else ""
-    periods = ["", *(f" (half-life {time:g}{unit})" for time in layout.half_lives)]
+    texts = (f" (half-life {time:g}{unit})" for time in layout.half_lives)
+    periods = ["", *(text.replace(" 1 days", " 1 day") for text in texts)]
     half_lives = np.array([inf, *layout.half_lives])
 
     def by_period(name: str, compute: Callable[[int], np.ndarray]) -> Candidates:

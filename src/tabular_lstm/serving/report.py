@@ -27,7 +27,6 @@ from tabular_lstm.rows.data_warnings import leaks_in_words
 from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.past_features import past_features
-from tabular_lstm.rows.schema import HistoryLayout
 from tabular_lstm.serving.comparable_champions import KEPT
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
 
@@ -70,8 +69,8 @@ def describe_data(
     """Describe what the run was made from: each feature, the rows in quarantine, the conf."""
     profiles, past = reference.features, {}
     if isinstance(train_set.sequences, Histories):
-        layout = cast(HistoryLayout, train_set.schema.history)
-        profiles = {name: p for name, p in profiles.items() if name not in layout.labels}
+        # Labels, and what no such row has, are in the past alone.
+        profiles = {name: p for name, p in profiles.items() if p.counts[0] < p.rows}
         past = past_features(train_set.sequences, train_set.schema)
     return DataSection(
         data_summary,
@@ -140,6 +139,7 @@ def page(
         judged_rows=metrics.get("judged_rows", metrics["data"][f"{metrics['evaluated_on']}_rows"]),
         drivers=dict([*lost.items()][:MOST_IMPORTANT]),
         curves=importance.dependence,
+        measured_features=len(importance.features),
         drift=drift,
         verdict=verdict,
         quarantined=data.quarantined,

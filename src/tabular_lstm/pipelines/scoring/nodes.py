@@ -29,8 +29,9 @@ NOT_WATCHED = "These rows {} compared with those that the champion was trained o
 KNOWN = "Earlier labels, where known, are features of the champion; an empty column is enough"
 ADVICE = "A retraining that promotes its candidate solves this"
 LATE = (
-    "%d of %d predictions are of rows that are older than the newest one by more than known_after, "
-    "%s, so that their labels should be known by now. Leave out customers without newer rows"
+    "%d of %d predictions are of rows that are older than the newest predicted row by more than "
+    "known_after, %s: their labels should be known by now. To predict only rows whose labels are "
+    "still to come, mark them with 1 in a column, and write columns.history.predict: COLUMN"
 )
 NOT_SCORED = (
     "No row was scored, because conf sets monitoring.on_drift: stop. Restore the file; or score "
