@@ -56,9 +56,19 @@ def test_half_lives_are_quantiles_of_the_time_between_two_rows() -> None:
     np.testing.assert_allclose(made["schema"].history.half_lives, expected)
 
 
+def test_half_lives_may_be_a_part_of_a_day() -> None:
+    rows = event_log(40)
+    days = pd.to_datetime(rows["day"])
+    rows["day"] = (days[0] + (days - days[0]) / 1000).dt.strftime("%FT%T")
+    made = run(TO_SETS, {**conf_of(LOG, HALVES), **raw_of(rows)})
+    half_lives = made["schema"].history.half_lives
+    assert len(half_lives) == 3
+    assert max(half_lives) < 0.1
+
+
 def test_the_past_features_that_tell_something_are_chosen() -> None:
     made = run(TO_SETS, {**conf_of(LOG, HALVES), **raw_of(event_log(150))})
-    chosen = [name for name in made["schema"].row.features if name.startswith("event call")]
+    chosen = [name for name in made["schema"].row.features if name.startswith("event: call")]
     assert [name for name in chosen if ", count" in name]
 
 
@@ -112,6 +122,9 @@ def test_what_happens_to_rows_that_are_not_predicted_is_no_drift(shop: Project) 
     assert {*found["customer"]} == {*last["customer"]}
     rows.loc[is_order, "amount"] *= 9
     assert "amount" in moved(shop, rows)
+    rows = event_log(150, seed=1)
+    rows.loc[rows["event"].eq("order") & (rows.index % 3 == 0), "event"] = "ORDER"
+    assert "event" in moved(shop, rows)
 
 
 @pytest.mark.long

@@ -68,8 +68,11 @@ def every_past_feature(
 ) -> pd.DataFrame:
     """All past features that there may be, or some, of each row: (rows, features)."""
     histories, unchosen = read_sequences(rows, schema), schema.model_copy(update={"row": None})
-    compute = candidates(histories, schema)
-    return pd.DataFrame({n: compute[n]() for n in names or candidates(histories, unchosen)})
+    compute, named = (
+        {name: of_name for group in candidates(histories, some) for name, of_name in group.items()}
+        for some in (schema, unchosen)
+    )
+    return pd.DataFrame({name: compute[name]() for name in names or named})
 
 
 def faded_weights(days: Any, now: float, half_life: float) -> np.ndarray:
@@ -131,8 +134,8 @@ def worked_out(rows: pd.DataFrame, row: int, schema: Schema) -> dict[str, float]
             name: value
             for ward, some in wards.items()
             for name, value in {
-                **counts(f"ward {ward}, earlier", some),
-                f"ward {ward}, earlier, since the last": now - of_end(some["day"], 1),
+                **counts(f"ward: {ward}, earlier", some),
+                f"ward: {ward}, earlier, since the last": now - of_end(some["day"], 1),
             }.items()
         },
         **amounts("worse, earlier", known, labels),
@@ -257,9 +260,41 @@ def test_a_column_of_many_categories_has_no_feature_of_each_of_them() -> None:
     assert [name for name in made if name.startswith("shop")] == ["shop, since the same"]
 
 
-def test_a_column_with_the_name_of_a_past_feature_is_refused() -> None:
-    rows = visits("two classes").assign(**{"dose, recent mean": 1.0})
-    with pytest.raises(
-        DataError, match="Column 'dose, recent mean' has the name of a feature that"
-    ):
-        schema_of("two classes", rows)
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [
+        ({"dose, recent mean": 1.0}, "dose, recent mean"),
+        ({"ward: a": "b", "ward": "a: b"}, "ward: a: b, earlier, count"),
+    ],
+)
+def test_one_name_for_two_features_is_refused(columns: dict[str, Any], name: str) -> None:
+    rows = visits("two classes").assign(**columns)
+    texts = [column for column, value in columns.items() if isinstance(value, str)]
+    for column in texts:  # else nothing changes within a patient
+        rows.loc[::2, column] = "other"
+    with pytest.raises(DataError, match=f"Column '{name}' has the name of a feature that"):
+        schema_of("two classes", rows, categorical=sorted({"ward", *texts}))
+
+
+def test_a_column_is_read_although_a_feature_of_a_column_that_never_changes_has_its_name() -> None:
+    rows = visits("two classes")
+    rows["born, recent mean"] = np.arange(len(rows)) * 1.0
+    schema = schema_of("two classes", rows)
+    histories = read_sequences(rows, schema)
+    read = as_rows(histories, schema).reshape(len(rows), -1)
+    slot = schema.row.features.index("born, recent mean")
+    np.testing.assert_array_equal(read[:, slot], rows["born, recent mean"].astype(np.float32))
+
+
+def test_features_of_every_column_are_tried_however_many_there_are() -> None:
+    """Only the label of the visit before, known by then, tells this one's."""
+    rows, rng = visits("two classes"), np.random.default_rng(2)
+    rows = pd.concat([rows.assign(patient=rows["patient"] + f"-{n}") for n in range(20)])
+    rows = rows.sort_values(["patient", "day"], ignore_index=True)
+    rows["day"] = rows.groupby("patient").cumcount() * DELAY
+    is_new = rng.random(len(rows)) < 0.2
+    drawn = pd.Series(rng.choice(["yes", "no"], len(rows)))
+    rows["worse"] = drawn.where(is_new | (rows["day"] == 0)).ffill()
+    noise = {f"noise {number}": rng.normal(size=len(rows)) for number in range(20)}
+    schema = schema_of("two classes", rows.assign(**noise))
+    assert [name for name in schema.row.features if name.startswith("worse, earlier")]

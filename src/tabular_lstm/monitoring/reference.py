@@ -169,15 +169,16 @@ def columns_of(sequences: np.ndarray, schema: Schema) -> Iterator[tuple[str, np.
 def like_scored(sequences: np.ndarray, schema: Schema) -> Any:
     """Tell which rows of histories are of a kind that a scoring predicts: bool (rows,), or all.
 
-    What happens to other kinds of rows, such as visits where orders are predicted, is no drift.
+    What happens to other known kinds of rows, such as visits where orders are predicted, is no
+    drift; new kinds are compared too, because they may be orders that are spelt otherwise.
     """
     history = schema.history
     if history is None or history.chosen_by not in schema.categories:
         return slice(None)
     codes = category_codes(history.values, schema.marks)
     categories = schema.categories[history.chosen_by]
-    places = [place for place, category in enumerate(categories) if category in codes]
-    return np.isin(sequences[:, 0, schema.features.index(history.chosen_by)], places)
+    others = [place for place, category in enumerate(categories) if category not in codes]
+    return ~np.isin(sequences[:, 0, schema.features.index(history.chosen_by)], others)
 
 
 def watched_kinds(schema: Schema) -> dict[str, Watched]:

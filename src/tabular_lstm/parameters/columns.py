@@ -99,13 +99,15 @@ class History(Parameters):
         match block:
             case {"order": [order, then], **others}:
                 return {**others, "order": order, "then": then}
+            case {"order": list()}:
+                raise ValueError("order: expected one column, or a list of two")
         return block
 
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
         names = filter(None, (self.of, self.order, self.then, self.chosen_by))
         if any(name == other for name, other in combinations(names, 2)):
-            raise ValueError("of, order and predict: expected a different column for each")
+            raise ValueError("of, each of order, and predict: expected a different column for each")
         return self
 
     @property
@@ -383,6 +385,11 @@ class ColumnsOptions(Parameters):
             raise ValueError(
                 f"time is '{self.time}' and history.order is '{self.history.order}'; expected one "
                 "column for both"
+            )
+        if self.history is not None and self.history.chosen_by == self.label:
+            raise ValueError(
+                f"history.predict is the label '{self.label}'; expected a column that is known "
+                "before the prediction"
             )
         if self.group is not None and self.time is not None:
             raise ValueError(f"group is '{self.group}' and time is '{self.time}'; expected one")

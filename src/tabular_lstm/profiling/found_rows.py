@@ -194,7 +194,8 @@ def predicted_kind(
 ) -> tuple[np.ndarray, dict[str, list[Value]]]:
     """Find values of a column that all labelled rows have, and many old unlabelled rows lack.
 
-    Of several columns, the one with the fewest rows of such values is taken.
+    Of several columns, one that has such rows without a label is taken first, then the one with the
+    fewest such rows.
 
     Args:
         columns: The columns that may tell the kinds of rows apart.
@@ -208,17 +209,19 @@ def predicted_kind(
         are none, all rows and no column.
     """
     are_predicted, predict = np.full(len(rows), True), dict[str, list[Value]]()
-    for column in [c for c in columns if is_discrete(c) and c.distinct < GROUPS]:
+    best = np.inf, len(rows)
+    for column in [c for c in columns if is_discrete(c) and c.distinct < MANY]:
         cells = rows[column.name].str.strip()
         texts = sorted(cells[has_label].unique())
         is_kind, is_empty = cells.isin(texts), cells.str.lower().isin(EMPTY)
         others = (~is_kind & ~is_empty & (ages >= np.median(ages))).sum()
+        found = float(has_label[is_kind].all()), is_kind.sum()
         if (
             others * has_label.sum() > SURPRISE * is_kind.sum()
             and not is_empty[is_kind].any()
-            and is_kind.sum() < are_predicted.sum()
+            and found < best
         ):
-            are_predicted = is_kind.to_numpy()
+            best, are_predicted = found, is_kind.to_numpy()
             predict = {column.name: [class_value(text, column.number_format) for text in texts]}
     return are_predicted, predict
 

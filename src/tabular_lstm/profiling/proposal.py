@@ -285,7 +285,7 @@ TO_SCORE = """\
 # (a label is not needed; histories need all earlier rows, and the label's column, which may be
 # empty). Another place for one run: --params rows_to_score=FILE"""
 STEPS = "rows of a history at most, its own included"
-KNOWN_AFTER = "by then the labels of this file had come; if one may take longer, write that time"
+KNOWN_AFTER = "by then the labels here had come; write more if some take longer or come in batches"
 NOT_KNOWN = "    # known_after: # the longest time until a label is known; later rows then use it"
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")

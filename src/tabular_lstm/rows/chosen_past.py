@@ -6,7 +6,7 @@ important as the error grows when its values are shuffled among rows that the bo
 Source: Breiman, "Random Forests", Machine Learning, 2001, section 10.
 """
 
-from itertools import product
+from itertools import chain, product, zip_longest
 
 import numpy as np
 
@@ -37,7 +37,10 @@ def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> lis
 
     rng = np.random.default_rng(0)
     rows = np.sort(rng.permutation(len(histories))[:ROWS])
-    labels, tried = labels[rows], [*candidates(histories[rows], schema).items()][:MOST_TRIED]
+    labels, groups = labels[rows], candidates(histories[rows], schema)
+    # One feature of each group, then a second one and so on.
+    turns = zip_longest(*(group.items() for group in groups))
+    tried = [*filter(None, chain.from_iterable(turns))][:MOST_TRIED]
     names, past = [name for name, _ in tried], [compute() for _, compute in tried]
     own_rows = histories.table[histories.own[rows]]
     own_rows = own_rows[:, : own_rows.shape[1] - histories.labels]

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import inf
-from operator import itemgetter
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -185,25 +184,28 @@ def faded(times: np.ndarray, half_life: np.ndarray) -> np.ndarray:
 
 
 def half_lives_of(gaps: np.ndarray) -> tuple[float, ...]:
-    """Give the `HistoryLayout.half_lives`: the quantiles `GAPS`, but at least one unit of time.
+    """Give the `HistoryLayout.half_lives`: the quantiles `GAPS`.
 
     Args:
         gaps: The time between a customer's rows, NaN where there is no earlier row.
     """
     gaps = gaps[~np.isnan(gaps)]
-    half_lives = np.quantile(gaps, GAPS, method="nearest").clip(1) if gaps.size else gaps
+    half_lives = np.quantile(gaps, GAPS, method="nearest") if gaps.size else gaps
     return tuple(dict.fromkeys(float(f"{half_life:.3g}") for half_life in half_lives))
 
 
 Candidates = dict[str, Callable[[], np.ndarray]]
 
 
-def candidates(histories: Histories, schema: Schema) -> Candidates:
+def candidates(histories: Histories, schema: Schema) -> list[Candidates]:
     """Name the past features that histories' own rows may have, each with what computes it.
 
     Numbers and categories that do not change within a customer have none: in these histories or,
-    once there is `schema.row`, in those that it was learned from. Features of single categories
-    come last, among them those of each column's most frequent category first.
+    once there is `schema.row`, in those that it was learned from.
+
+    Returns:
+        The features of all rows, of each number, of each column of categories, of each category and
+        of each feature that holds the label.
     """
     layout = cast(HistoryLayout, schema.history)
     unit = " days" if layout.dates else ""
@@ -247,8 +249,7 @@ def candidates(histories: Histories, schema: Schema) -> Candidates:
         return by_period(f"{name}, earlier, count", past.weights) | since_last
 
     everything = Past(histories, half_lives)
-    made = by_period("rows, earlier, count", everything.weights)
-    ranked: list[tuple[int, Candidates]] = []  # by how many categories are more frequent
+    made = [by_period("rows, earlier, count", everything.weights)]
     for name in schema.columns:
         if name not in schema.features:
             continue
@@ -256,30 +257,25 @@ def candidates(histories: Histories, schema: Schema) -> Candidates:
         if schema.row is None and not past.changes:
             continue
         if name not in schema.categories:
-            made |= of_number(name, past)
+            made.append(of_number(name, past))
             continue
-        made[f"{name}, since the same"] = past.since_same
-        categories = schema.categories[name]
-        if len(categories) <= MOST_CATEGORIES:
-            codes = np.arange(len(categories))
-            if schema.row is None:  # otherwise they are chosen already, in whatever order
-                counts = np.bincount(past.values.astype(int), minlength=len(categories))
-                codes = np.argsort(-counts[: len(categories)], kind="stable")
-            for rank, code in enumerate(codes):
-                of_code = of_category(f"{name} {categories[code]}", replace(past, only=float(code)))
-                ranked.append((rank, of_code))
+        made.append({f"{name}, since the same": past.since_same})
+        if len(schema.categories[name]) <= MOST_CATEGORIES:
+            made += [
+                of_category(f"{name}: {category}", replace(past, only=float(code)))
+                for code, category in enumerate(schema.categories[name])
+            ]
     for name in layout.labels:
         known = replace(everything, slot=schema.features.index(name), known=True)
-        made |= of_label(name, known)
-    for _, features in sorted(ranked, key=itemgetter(0)):
-        made |= features
+        made.append(of_label(name, known))
     return made
 
 
 def past_features(histories: Histories, schema: Schema) -> dict[str, np.ndarray]:
     """Give the past features of `schema.row`, by name: float64 (histories,) each."""
-    compute, features = candidates(histories, schema), cast(Schema, schema.row).features
-    return {name: compute[name]() for name in features if name in compute}
+    compute = {n: of_name for some in candidates(histories, schema) for n, of_name in some.items()}
+    past = [n for n in cast(Schema, schema.row).features if n not in schema.features]
+    return {name: compute[name]() for name in past}
 
 
 def as_rows(histories: Histories, schema: Schema) -> np.ndarray:

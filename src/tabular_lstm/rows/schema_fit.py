@@ -114,8 +114,9 @@ def with_row(schema: Schema, histories: Histories, labels: np.ndarray) -> Schema
     """
     layout, rows = cast(HistoryLayout, schema.history), histories.table[histories.own]
     own = [name for name in schema.features if name not in layout.labels]
-    compute = candidates(histories, schema)
-    _refuse_one_name_for_two([*own, *compute])
+    groups = candidates(histories, schema)
+    _refuse_one_name_for_two([*own, *(name for group in groups for name in group)])
+    compute = {name: of_name for group in groups for name, of_name in group.items()}
     past = {name: compute[name]() for name in chosen_past(histories, schema, labels)}
     features = [*own, *past]
     derived = {
