@@ -248,6 +248,12 @@ def test_of_several_columns_the_one_that_tells_the_most_counts() -> None:
         _, history, _ = proposed(rows.assign(way=way)[names], "cancelled")
         assert history is not None
         assert history["predict"] == {"event": "order"}
+    # A state that comes with the label tells which rows have one, but not which to predict.
+    state = np.where(rows["event"] != "order", "done", "open")
+    state = np.where(rows["cancelled"] != "", "settled", state)
+    _, history, _ = proposed(rows.assign(state=state), "cancelled")
+    assert history is not None
+    assert history["predict"] == {"event": "order"}
 
 
 def test_a_time_far_in_the_future_is_no_delay_of_the_labels() -> None:

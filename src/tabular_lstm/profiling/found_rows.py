@@ -210,7 +210,7 @@ def predicted_kind(
     """
     are_predicted, predict = np.full(len(rows), True), dict[str, list[Value]]()
     best = np.inf, len(rows)
-    for column in [c for c in columns if is_discrete(c) and c.distinct < MANY]:
+    for column in [c for c in columns if is_discrete(c) and c.distinct < GROUPS]:
         cells = rows[column.name].str.strip()
         texts = sorted(cells[has_label].unique())
         is_kind, is_empty = cells.isin(texts), cells.str.lower().isin(EMPTY)
