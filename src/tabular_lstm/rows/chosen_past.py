@@ -6,6 +6,7 @@ important as the error grows when its values are shuffled among rows that the bo
 Source: Breiman, "Random Forests", Machine Learning, 2001, section 10.
 """
 
+from collections import Counter
 from itertools import chain, product, zip_longest
 
 import numpy as np
@@ -20,12 +21,13 @@ MOST_TRIED, MOST = 250, 64
 # The most rows that choose, and the most classes that are told apart.
 ROWS, MOST_CLASSES = 10_000, 4
 FOLDS = 4
-# A feature must be more important than the features of this quantile seem to be harmful.
-NOISE = 0.05
+# A feature must be more important than the features of this quantile seem to be harmful. But so
+# many of each column are chosen anyway: features that tell the same hide each other's importance.
+NOISE, OF_EACH = 0.05, 2
 
 
 def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> list[str]:
-    """Name the past features that a schema has: those that tell something, at most `MOST`.
+    """Name the past features that a schema has, at most `MOST`: see `NOISE`.
 
     Args:
         histories: Those of the train rows.
@@ -69,5 +71,12 @@ def chosen_past(histories: Histories, schema: Schema, labels: np.ndarray) -> lis
         importances += shuffled.importances_mean
     # Shuffling a feature that tells nothing lessens the error as often as it adds to it.
     noise = max(0, -np.quantile(importances, NOISE))
-    best = np.argsort(-importances[: len(names)], kind="stable")[:MOST]
-    return [names[place] for place in np.sort(best) if importances[place] > noise]
+    best_first = np.argsort(-importances[: len(names)], kind="stable")
+    group_of = {name: number for number, group in enumerate(groups) for name in group}
+    chosen, better = list[int](), Counter[int]()
+    for place in best_first:
+        group = group_of[names[place]]
+        if importances[place] > noise or better[group] < OF_EACH:
+            chosen.append(place)
+        better[group] += 1
+    return [names[place] for place in sorted(chosen[:MOST])]
