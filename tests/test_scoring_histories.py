@@ -235,7 +235,7 @@ def test_a_label_counts_from_when_it_is_known_and_only_then(project: Project) ->
     no_alarm = "monitoring.exit_on_alarm=0"
     lines = logged(*SCORING, *rows_at(in_a_file(rows, project.path), no_alarm))
     assert f"{old.sum()} of {len(last)} predictions are of rows that are older than" in lines
-    assert "than known_after, 30 days, so that" in lines
+    assert "known_after, 30 days: their labels" in lines
     recent = rows[rows["customer"].isin(last["customer"][~old])]
     lines = logged(
         *SCORING, *rows_at(in_a_file(recent, project.path), "monitoring.exit_on_alarm=0")
