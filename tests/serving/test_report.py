@@ -182,8 +182,8 @@ def test_the_first_screen_has_all_models_and_what_drives_the_prediction(runs: li
     name, *_ = curves = inputs["importance"].dependence
     others = {other: curve for other, curve in curves.items() if other != name}
     inputs["importance"] = inputs["importance"].model_copy(update={"dependence": others})
-    assert "drawn below, but not for earlier labels, because" in Parsed(page_of(inputs)).text
-    assert "earlier labels" not in text(runs[0])
+    assert "drawn below, but not for what only earlier rows have" in Parsed(page_of(inputs)).text
+    assert "earlier rows have" not in text(runs[0])
 
 
 def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
