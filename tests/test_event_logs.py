@@ -66,6 +66,16 @@ def test_half_lives_may_be_a_part_of_a_day() -> None:
     assert max(half_lives) < 0.1
 
 
+def test_half_lives_are_not_those_of_rows_that_a_second_column_orders() -> None:
+    rows = event_log(40)
+    rows = pd.concat([rows] * 9, ignore_index=True)
+    rows["line"] = np.arange(len(rows)).astype(str)
+    history = {**COLUMNS["history"], "order": ["day", "line"]}
+    log = ColumnsOptions.model_validate({**COLUMNS, "history": history})
+    made = run(TO_SETS, {**conf_of(log, HALVES), **raw_of(rows)})
+    assert min(made["schema"].history.half_lives) >= 1
+
+
 def test_the_past_features_that_tell_something_are_chosen() -> None:
     made = run(TO_SETS, {**conf_of(LOG, HALVES), **raw_of(event_log(150))})
     chosen = [name for name in made["schema"].row.features if name.startswith("event: call")]

@@ -187,9 +187,10 @@ def half_lives_of(gaps: np.ndarray) -> tuple[float, ...]:
     """Give the `HistoryLayout.half_lives`: the quantiles `GAPS`.
 
     Args:
-        gaps: The time between a customer's rows, NaN where there is no earlier row.
+        gaps: The time between a customer's rows, NaN where there is no earlier row; rows that only
+            a second column orders have 0, which tells nothing.
     """
-    gaps = gaps[~np.isnan(gaps)]
+    gaps = gaps[gaps > 0]
     half_lives = np.quantile(gaps, GAPS, method="nearest") if gaps.size else gaps
     return tuple(dict.fromkeys(float(f"{half_life:.3g}") for half_life in half_lives))
 
