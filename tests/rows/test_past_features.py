@@ -286,6 +286,16 @@ def test_a_column_is_read_although_a_feature_of_a_column_that_never_changes_has_
     np.testing.assert_array_equal(read[:, slot], rows["born, recent mean"].astype(np.float32))
 
 
+def test_a_value_that_differed_long_ago_makes_no_infinite_deviation() -> None:
+    rows = visits("two classes")
+    steady = pd.DataFrame({"patient": "Q", "day": np.arange(40) * 26, "dose": 5.0})
+    steady.loc[0, "dose"], steady.loc[39, "dose"] = 9.0, 6.0
+    rows = pd.concat([rows, steady.assign(born=1950.0, ward="east", worse="no")], ignore_index=True)
+    schema = schema_of("two classes", rows)
+    made = every_past_feature(rows, schema).astype(np.float32)
+    assert not np.isinf(made.to_numpy()).any()
+
+
 def test_features_of_every_column_are_tried_however_many_there_are() -> None:
     """Only the label of the visit before, known by then, tells this one's."""
     rows, rng = visits("two classes"), np.random.default_rng(2)

@@ -171,10 +171,12 @@ class Past:
     def deviation(self, half_life: int) -> np.ndarray:
         """Give how many standard deviations the own value is above the mean.
 
-        NaN if the earlier values are all the same.
+        NaN if the earlier values are all the same, or differ by no more than rounding.
         """
-        spread = self.lag(1, self.running.spread[:, half_life])
-        return np.asarray((self.own - self.mean(half_life)) / np.where(spread > 0, spread, np.nan))
+        spread, mean = self.lag(1, self.running.spread[:, half_life]), self.mean(half_life)
+        # What differed has faded to less than a float32 can divide by.
+        differs = spread > LEAST_WEIGHT * np.maximum(np.abs(self.own), np.abs(mean))
+        return np.asarray((self.own - mean) / np.where(differs, spread, np.nan))
 
 
 def faded(times: np.ndarray, half_life: np.ndarray) -> np.ndarray:
