@@ -106,13 +106,13 @@ class Nights:
     def kill_at(self, model: str) -> None:
         """Run all models in another process, and kill it while this model is retrained."""
         self.write()
-        before = {*self.outputs.glob(f"{model}/08_reporting/retraining_attempt.json/*")}
+        written = f"{model}/08_reporting/retraining_attempt.json/*/retraining_attempt.json"
+        before = {*self.outputs.glob(written)}
         command = [sys.executable, "-m", "kedro", "run-models", "--env", "stores"]
         command += ["--params", "retraining.force=true", "--models", "at,be,de"]
         with subprocess.Popen(command, cwd=self.project.path, stdout=-3, stderr=-3) as process:
             ends = time.monotonic() + 200
-            folder = self.outputs / model / "08_reporting/retraining_attempt.json"
-            while {*folder.glob("*")} <= before and time.monotonic() < ends:
+            while {*self.outputs.glob(written)} <= before and time.monotonic() < ends:
                 time.sleep(0.02)
             process.kill()
 
