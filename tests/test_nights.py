@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from tests.helpers.commands import here, succeeds
 from tests.helpers.documents import BLOCK, text
 from tests.helpers.notifications import lines, to
 from tests.helpers.pages import Parsed
+from tests.helpers.processes import wait_until
 from tests.helpers.project import QUICK, Project
 
 NAMES = ("at", "be", "ch", "de", "es", "fr", "it", "nl")
@@ -111,9 +111,7 @@ class Nights:
         command = [sys.executable, "-m", "kedro", "run-models", "--env", "stores"]
         command += ["--params", "retraining.force=true", "--models", "at,be,de"]
         with subprocess.Popen(command, cwd=self.project.path, stdout=-3, stderr=-3) as process:
-            ends = time.monotonic() + 200
-            while {*self.outputs.glob(written)} <= before and time.monotonic() < ends:
-                time.sleep(0.02)
+            wait_until(lambda: not {*self.outputs.glob(written)} <= before, 200)
             process.kill()
 
     def decisions(self, model: str) -> list[str]:

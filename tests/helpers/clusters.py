@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from distributed import Client
 
 from tabular_lstm.engine import Engine
 from tabular_lstm.parameters.runs import EngineOptions
+from tests.helpers.processes import wait_until
 from tests.helpers.project import ROOT
 from tests.helpers.servers import LOOPBACK, free_port
 
@@ -108,13 +108,6 @@ def real_cluster(folder: Path, workers: int = 2, protocol: str = "tcp") -> Itera
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def wait_until(there: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def _answers(address: str) -> bool:

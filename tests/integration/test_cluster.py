@@ -48,12 +48,12 @@ from tabular_lstm.serving.prediction_parts import ScoringPlan
 from tabular_lstm.serving.row_scoring import ScoredPart
 from tabular_lstm.task import CLASSES, NUMBER
 from tests.helpers.champions import champion_path, log_of
-from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster, wait_until
+from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster
 from tests.helpers.commands import ALARM, RETRAINING, here, message_of, succeeds
 from tests.helpers.judged import rows_of, set_of
 from tests.helpers.logs import run
 from tests.helpers.once import Once
-from tests.helpers.processes import group_of, started
+from tests.helpers.processes import group_of, started, wait_until
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import SCORING, finished, folder_of, rows_at, write_rows
 from tests.helpers.servers import hanging

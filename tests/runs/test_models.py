@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from tests.helpers.commands import UNTRUSTED, here, logged, message_of, succeeds
 from tests.helpers.documents import run_blocks
 from tests.helpers.notifications import lines, to
 from tests.helpers.pages import Parsed
-from tests.helpers.processes import group_of, started
+from tests.helpers.processes import group_of, started, wait_until
 from tests.helpers.project import QUICK, Project
 
 ENTRY = {
@@ -368,9 +367,7 @@ def test_an_interrupted_command_ends_with_the_table(project: Project, jobs: str)
     begun = project.path / "data/stores/ch/08_reporting/retraining_attempt.json"
     command = [sys.executable, "-m", "kedro", "run-models", "--env", "stores", "--jobs", jobs]
     with subprocess.Popen(command, cwd=project.path, stdout=-1, stderr=-1, text=True) as process:
-        ends = time.monotonic() + 200
-        while not [*begun.glob("*/*.json")] and time.monotonic() < ends:
-            time.sleep(0.02)
+        wait_until(lambda: any(begun.glob("*/*.json")), 200)
         process.terminate()
         printed, errors = process.communicate(timeout=100)
     assert process.returncode == 130, printed + errors
@@ -383,16 +380,12 @@ def test_an_interrupted_command_ends_with_the_table(project: Project, jobs: str)
 def test_processes_end_with_a_command_that_is_killed(project: Project) -> None:
     stores(project, ["at", "be"])
     command = ("run-models", "--env", "stores", "--jobs", "2")
-    ends = time.monotonic() + 200
     with started(project, *command, stdout=-3, stderr=-3, start_new_session=True) as process:
         begun = project.path / "data/stores"
-        while not [*begun.glob("*/08_reporting/*/*/*.json")] and time.monotonic() < ends:
-            time.sleep(0.02)
+        wait_until(lambda: any(begun.glob("*/08_reporting/*/*/*.json")), 200)
         assert len(group_of(process.pid)) > 2
         process.kill()
-    while group_of(process.pid) and time.monotonic() < ends:
-        time.sleep(0.02)
-    assert not group_of(process.pid)
+    wait_until(lambda: not group_of(process.pid), 200)
 
 
 def test_an_error_of_all_models_is_said_once() -> None:
