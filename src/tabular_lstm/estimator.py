@@ -26,6 +26,7 @@ from tabular_lstm.parameters.hyperparameters import (
 )
 from tabular_lstm.rows.column_kinds import declared_by_dtype
 from tabular_lstm.rows.fingerprints import number_values
+from tabular_lstm.rows.label_scale import with_scale
 from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
 from tabular_lstm.rows.weights import checked_weights, scaled
@@ -108,6 +109,9 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
             task=task,
             labels=labels,
         )
+        schema = with_scale(
+            schema, labels, training, lambda places: to_sequences(rows.iloc[places], schema)
+        )
         import_tensorflow()  # only here, because it takes seconds
         from tabular_lstm.network.build import build  # noqa: PLC0415
         from tabular_lstm.network.fit import train  # noqa: PLC0415
@@ -170,7 +174,9 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
             **options.model_dump(include={"members", "dropout"}),
             features_per_step=network.schema.features_per_step,
             random_state=training.seed,
-            **training.model_dump(exclude={"objective", "coverage", "groups", "seed"}),
+            **training.model_dump(
+                exclude={"objective", "label_scale", "coverage", "groups", "seed"}
+            ),
             **cls._arguments(training),
         )
         model.network_, schema = network, network.schema

@@ -292,6 +292,12 @@ def mae(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic
     return lambda counts, gathered: unit * _mean_of(np.abs(errors))(counts, gathered)
 
 
+def rmsle(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+    """Give the RMSE of log(1 + number); a prediction below 0 counts as 0."""
+    errors = np.log1p(predictions[:, 0].clip(0)) - np.log1p(rows.labels)
+    return lambda counts, gathered: np.sqrt(_mean_of(errors**2)(counts, gathered))
+
+
 def r2(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
     """Give the explained share of the labels' variance; NaN where a resample's labels are equal."""
     errors, unit = _standardized_errors(rows, predictions)
@@ -352,6 +358,7 @@ class Metric:
         explained: What it says, for the report.
         unit: What follows its name in the head of a table.
         for_numbers: Whether it is for numbers. Default: for classes, two or more.
+        for_positive: Whether it is measured only where all labels are above 0. Default: no.
         tolerance: By how much a candidate may be worse than a champion or the linear baseline, in
             the metric, or for a number in standard deviations of the label. The candidate must be
             better than the simplest baseline in it. None: the gate does not compare it. If given,
@@ -372,6 +379,7 @@ class Metric:
     explained: str = ""
     unit: str = ""
     for_numbers: bool = False
+    for_positive: bool = False
     tolerance: float | None = None
     in_units: bool = False
     in_percent: bool = False
@@ -437,5 +445,14 @@ METRICS: dict[str, Metric] = {
         statistic=r2,
         explained="The share of the label's variance that is predicted: 0 is no better than the "
         "mean, 1 is perfect.",
+    ),
+    "rmsle": Metric(
+        "RMSLE",
+        for_numbers=True,
+        for_positive=True,
+        worse=1,
+        statistic=rmsle,
+        explained="The root of the mean squared error of log(1 + label). Errors count by the "
+        "factor by which a prediction is off; 0 is perfect.",
     ),
 }

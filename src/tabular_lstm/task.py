@@ -6,14 +6,14 @@ for each. A metric is one entry of `tabular_lstm.metrics`, and a baseline is one
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import BeforeValidator, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from tabular_lstm.errors import printable
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.metrics import METRICS, Metric
 
 TaskKind = Literal["two classes", "classes", "number"]
@@ -118,11 +118,15 @@ TRAITS: dict[TaskKind, Traits] = {
         main="rmse",
         nothing=("r2", 0.0, "the mean of the labels"),
         changed="another unit",
-        objectives=("accuracy",),
+        objectives=("mean", "median", "accuracy"),
         not_a_label="that are no number within bounds",
         figures=("predicted_and_true",),
     ),
 }
+
+
+# A median may be worse than the mean of the labels in R², which squares errors.
+MEDIAN = replace(TRAITS[NUMBER], main="mae", nothing=("r2", -np.inf, "the mean of the labels"))
 
 
 class Task(Frozen):
@@ -132,10 +136,12 @@ class Task(Frozen):
         kind: `two classes`; `classes`, three or more; or `number`.
         classes: The label's values. In valid rows, a value is replaced by its place here: of two
             classes, the negative one by 0 and the positive one by 1. Empty for a number.
+        median: Whether a number's median is predicted, not its mean. Default: no.
     """
 
     kind: TaskKind
     classes: tuple[Class, ...] = ()
+    median: bool = unless(False)
 
     @classmethod
     def of_classes(cls, classes: Sequence[Class]) -> "Task":
@@ -143,14 +149,14 @@ class Task(Frozen):
         return cls(kind=TWO_CLASSES if len(classes) == 2 else CLASSES, classes=tuple(classes))
 
     @classmethod
-    def of_number(cls) -> "Task":
+    def of_number(cls, median: bool = False) -> "Task":
         """Make the task of predicting a number."""
-        return cls(kind=NUMBER)
+        return cls(kind=NUMBER, median=median)
 
     @property
     def traits(self) -> Traits:
         """Say what all tasks of this kind have in common."""
-        return TRAITS[self.kind]
+        return MEDIAN if self.median else TRAITS[self.kind]
 
     @property
     def in_words(self) -> str:
@@ -245,8 +251,9 @@ class Task(Frozen):
 
     @property
     def compared(self) -> list[str]:
-        """Name the metrics that the gate compares, see `Metric.tolerance`."""
-        return [name for name, metric in self.metrics.items() if metric.tolerance is not None]
+        """Name the metrics that the gate compares, see `Metric.tolerance`; of a median its MAE."""
+        named = [name for name, metric in self.metrics.items() if metric.tolerance is not None]
+        return [self.traits.main] if self.median else named
 
     @property
     def shown(self) -> list[str]:

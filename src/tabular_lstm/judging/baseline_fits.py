@@ -29,6 +29,7 @@ from tabular_lstm.network.outputs import (
     Calibration,
     choose_threshold,
     judged_places,
+    mean_factor,
     outputs_of,
     residual_quantiles,
 )
@@ -123,7 +124,7 @@ def fit_baselines(
         fitted, evaluated = (
             np.where(usable_features, rows, np.float32(0)) for rows in (fitted, evaluated)
         )
-    targets = labels if target is None else (labels - target.mean) / target.deviation
+    targets = labels if target is None else target.learned(labels)
     models = baselines_of(task) | own_baselines(evaluation.baselines)
     fits = Fits(
         models=dict(models),
@@ -182,7 +183,10 @@ def fit_baselines(
             losses[name] = np.average(residuals**2, weights=counts) ** 0.5
             half = np.interp(training.coverage, RATES, residual_quantiles(residuals, counts))
             ends = predictions[name] + np.array([0, -half, half])
-            predictions[name] = target.mean + target.deviation * ends
+            factor = mean_factor(target, actual, target.in_own_unit(out_of_fold[:, 0]), counts)
+            values = target.in_own_unit(ends)
+            values[:, 0] = np.clip(factor * values[:, 0], *target.bounds)
+            predictions[name] = values
         if task.has_threshold:
             thresholds[name] = choose_threshold(
                 actual, out_of_fold[:, 1], training.objective, counts
@@ -267,11 +271,8 @@ def _fit(fits: Fits, name: str, place: int | None) -> list[np.ndarray]:
     with threadpool_limits(1):
         model.fit(tables[0], (fits.labels if spec.own else fits.targets)[rows], **arguments)
         predictions = [_predicted(model, table, schema.task) for table in tables[1:]]
-    mean, deviation = (target.mean, target.deviation) if spec.own and target else (0.0, 1.0)
-    return [
-        _rounded_to_12((np.asarray_chkfinite(p) - mean) / deviation, schema.task)
-        for p in predictions
-    ]
+    in_target = target.learned if spec.own and target else np.asarray
+    return [_rounded_to_12(in_target(np.asarray_chkfinite(p)), schema.task) for p in predictions]
 
 
 def _rounded_to_12(predictions: np.ndarray, task: Task) -> np.ndarray:
@@ -365,7 +366,10 @@ def _new_model(model: Model, schema: Schema, seed: int) -> Any:
             len(schema.categories.get(name, [])) in range(2, bins) for name in schema.features
         ]
         return estimator(
-            categorical_features=np.array(few_categories), max_bins=bins, random_state=seed
+            categorical_features=np.array(few_categories),
+            max_bins=bins,
+            random_state=seed,
+            **({"loss": "absolute_error"} if schema.task.median else {}),
         )
     if not model.encoded:
         return estimator()

@@ -262,7 +262,12 @@ def statistics(
     rows: Labels, predictions: np.ndarray, decided: np.ndarray, task: Task
 ) -> dict[str, Statistic]:
     """Return the functions that measure a model on resamples, by metric."""
-    return {n: metric.statistic(rows, predictions, decided) for n, metric in task.metrics.items()}
+    are_positive = not task.classes and (rows.labels > 0).all()
+    return {
+        name: metric.statistic(rows, predictions, decided)
+        for name, metric in task.metrics.items()
+        if are_positive or not metric.for_positive
+    }
 
 
 def with_intervals(
@@ -313,8 +318,8 @@ def measure_model(
         measured = class_metrics(labels, predictions, decided, task.classes, weights)
     once = np.ones((1, len(labels))) if weights is None else weights[None]
     others = {
-        name: float(metric.statistic(rows, predictions, decided)(once, once)[0])
-        for name, metric in task.metrics.items()
+        name: float(statistic(once, once)[0])
+        for name, statistic in statistics(rows, predictions, decided, task).items()
         if name not in type(measured).model_fields
     }
     return measured.model_copy(update=others)

@@ -228,7 +228,15 @@ def train(
     histories = sequences if isinstance(sequences, Histories) else None
     count = options.members * kinds
     plan = plan_training(
-        count, strata, features, training, groups, kinds, task_outputs.speed, histories is not None
+        count,
+        strata,
+        features,
+        training,
+        groups,
+        kinds,
+        speed=task_outputs.speed,
+        are_customers=histories is not None,
+        trial=task_outputs.trial,
     )
     offset = None
     if schema.target is not None and histories is not None:
@@ -314,7 +322,7 @@ def _calibrate_ensemble(
     else:  # a single kind is calibrated already
         temperature = kinds[used_kinds[0]].temperature if len(used_kinds) == 1 else None
     calibration, loss = task_outputs.calibrated(
-        targets, outputs, training, fold_weights, temperature
+        targets, outputs, training, fold_weights, network.schema, temperature
     )
     learned = {
         "options": (options if both else options.of_kinds(used_kinds)).model_dump(),

@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy.special import entr
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.outputs import Outputs
@@ -33,8 +32,6 @@ class Trained:
 
 # If this share of the members makes no progress, training does not wait for the others.
 QUORUM = 0.8
-# In a long table, a kind stops after its trial if its loss is so many times the other's.
-CLEARLY = 1.01
 
 
 class DivergedError(DataError):
@@ -83,8 +80,8 @@ def train_members(members: Any, plan: Plan, inputs: TrainingInputs) -> Trained:
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
     # Each member's last epoch with progress, and the loss below which the next progress counts.
     progressed, below = best_epoch.copy(), best_loss.copy()
-    shares = np.bincount(members.task_outputs.strata(inputs.targets)) / len(inputs.targets)
-    learned = members.task_outputs.learned * entr(shares).sum()
+    task_outputs = members.task_outputs
+    told, constant = task_outputs.told, task_outputs.loss_of_constant(inputs.targets)
     best, outputs = members.weights.copy(), [np.empty(0)] * count
     best_outputs = [*outputs]
     # The epoch after which each member's learning rate starts to fall, and the epoch where it is 0.
@@ -99,7 +96,7 @@ def train_members(members: Any, plan: Plan, inputs: TrainingInputs) -> Trained:
         losses.append(float(epoch_losses.mean()))
         for place, member_outputs in zip(run, new_outputs, strict=True):
             outputs[place] = member_outputs
-        loss = fold_losses(members.task_outputs, inputs.targets, plan, outputs, inputs.weights)
+        loss = fold_losses(task_outputs, inputs.targets, plan, outputs, inputs.weights)
         validation_losses.append(float(loss.mean()))
         # A fold has few rows, so half of a member's criterion is its kind's mean loss.
         means = [loss[kind == member_kind].mean() for member_kind in kind]
@@ -113,12 +110,15 @@ def train_members(members: Any, plan: Plan, inputs: TrainingInputs) -> Trained:
             break
         # A loss near 0 falls a little in every epoch: then only a larger fall counts.
         fell = run[stops[run] < below[run]]
-        below[fell] = stops[fell] - np.maximum(learned - stops[fell], 0) / 10
+        least = (task_outputs.learned * constant - stops[fell]) / 10
+        below[fell] = stops[fell] - np.maximum(least, task_outputs.falls * constant)
         progressed[fell] = epoch
         if epoch == plan.trial:
-            worse = np.array(means) > CLEARLY * min(means)
+            worse = np.array(means) > task_outputs.clearly * min(means)
             starts[worse], ends[worse] = epoch - 1, epoch
-        patience = np.maximum(plan.patience, members.task_outputs.waits * progressed)
+        # Where a number's loss is little below a constant's, a small late fall is mostly chance.
+        share = np.clip((1 - best_loss / constant) / told, 0, 1) if told else 1.0
+        patience = np.maximum(plan.patience, task_outputs.waits * share * progressed)
         waits = (epoch - progressed >= patience) | (epoch > starts)
         # Each of the last few members would take a whole graph's time and hardly change the mean.
         falls = (waits | (waits.mean() >= QUORUM)) & (epoch < starts)

@@ -11,9 +11,9 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 from pydantic import Field
-from scipy.special import expit, logsumexp, ndtri, softmax
+from scipy.special import entr, expit, logsumexp, ndtri, softmax
 
-from tabular_lstm.frozen import Frozen, Number, Share, unless
+from tabular_lstm.frozen import Frozen, Number, Positive, Share, unless
 from tabular_lstm.parameters.hyperparameters import (
     CostMatrix,
     Coverage,
@@ -52,6 +52,8 @@ class Calibration(Frozen):
         residuals: For a number, a factor for each of `RATES`: this share of the labels lies within
             the factor times the learned distance from the median. Default: a normal distribution's.
         coverage: For a number: the declared rate of its intervals. Default: 0.9.
+        factor: The mean of a number that is learned as its asinh is multiplied by it, see
+            `_NumberOutputs`. Default: 1.
     """
 
     temperature: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 1.0
@@ -61,6 +63,7 @@ class Calibration(Frozen):
         unless(None)
     )
     coverage: Coverage | None = unless(None)
+    factor: Positive = unless(1.0)
 
     @property
     def in_history(self) -> dict[str, float]:
@@ -223,6 +226,8 @@ IN_MEAN = np.array([0.185, 0.0, 0.63, 0.0, 0.185])
 NARROWEST = 1e-3
 # Steps of the search for a shift; each step leaves a small part of the gap.
 SHIFTS = 20
+# The most that the factor of a mean is, and its inverse; and the least mean that has one.
+MOST, TINY = 2.0, 1e-300
 # How many strata the folds of a number have.
 STRATA = 16
 
@@ -251,7 +256,11 @@ class Outputs:
 
     speed = 1  # factor of the learning rate, for fewer epochs
     waits = 0.5  # least wait before a stop, as a share of the epochs until the last progress
-    learned = 0.1  # below this share of the labels' entropy, a loss must fall by more
+    told = 0.0  # waits are shorter, in proportion, if less of a constant's loss is explained
+    learned = 0.1  # below this share of a constant's loss, a loss must fall by more
+    falls = 0.0  # the least fall of a loss that counts as progress, as such a share
+    trial = 0  # in a short table, the epoch after which a clearly worse kind stops; 0 is none
+    clearly = 1.01  # a kind is clearly worse if its loss is so many times the other's
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         """Return the labels as the network learns them: float32 (rows,)."""
@@ -260,6 +269,10 @@ class Outputs:
     def strata(self, targets: np.ndarray) -> np.ndarray:
         """Return each row's stratum, uint8 (rows,); the folds share each stratum evenly."""
         return targets.astype(np.uint8)
+
+    def loss_of_constant(self, targets: np.ndarray) -> float:
+        """Return the loss of the best prediction that is the same for all rows."""
+        return float(entr(np.bincount(self.strata(targets)) / len(targets)).sum())
 
     def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
         """Return the losses in training, (k, n), of targets (k, n) and outputs (k, n, o)."""
@@ -319,6 +332,7 @@ class Outputs:
         temperature: float,
         training: TrainingOptions,
         weights: np.ndarray | None,
+        schema: Schema,
     ) -> Calibration:
         """Learn the calibration from out-of-fold outputs and their best temperature."""
         return Calibration(temperature=temperature, costs=training.objective.cost_matrix)
@@ -329,6 +343,7 @@ class Outputs:
         outputs: np.ndarray,
         training: TrainingOptions,
         weights: np.ndarray | None,
+        schema: Schema,
         temperature: float | None = None,
     ) -> tuple[Calibration, float]:
         """Learn the calibration from out-of-fold outputs; give it and their calibrated loss.
@@ -338,7 +353,8 @@ class Outputs:
         if temperature is None:
             temperature = self.fit_temperature(targets, outputs, weights)
         loss = np.average(self.losses(targets, outputs / temperature), weights=weights)
-        return self.calibration(targets, outputs, temperature, training, weights), float(loss)
+        calibration = self.calibration(targets, outputs, temperature, training, weights, schema)
+        return calibration, float(loss)
 
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
@@ -389,6 +405,7 @@ class _TwoClassOutputs(Outputs):
         temperature: float,
         training: TrainingOptions,
         weights: np.ndarray | None,
+        schema: Schema,
     ) -> Calibration:
         probabilities = expit(outputs[:, 0] / temperature)
         threshold = choose_threshold(targets, probabilities, training.objective, weights)
@@ -407,20 +424,27 @@ class _NumberOutputs(Outputs):
     Sources: Koenker and Bassett, "Regression Quantiles", 1978 (the loss); Keefer and Bodily,
     "Three-Point Approximations for Continuous Random Variables", 1983 (the mean); Romano, Patterson
     and Candès, "Conformalized Quantile Regression", NeurIPS 2019 (intervals, here in shares of the
-    distance from the median).
+    distance from the median); Duan, "Smearing Estimate: A Nonparametric Retransformation Method",
+    1983 (the factor, which makes the mean of all predictions that of the labels, out of fold).
     """
 
     speed = 2
     waits = 0.8
+    told = 0.5
     learned = 0.0
+    falls = 0.001
+    trial = 25
+    clearly = 1.03
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
-        target = cast(Target, schema.target)
-        return ((labels - target.mean) / target.deviation).astype(np.float32)
+        return cast(Target, schema.target).learned(labels).astype(np.float32)
 
     def strata(self, targets: np.ndarray) -> np.ndarray:
         ends = np.quantile(targets, np.arange(1, STRATA) / STRATA)
         return np.searchsorted(ends, targets).astype(np.uint8)
+
+    def loss_of_constant(self, targets: np.ndarray) -> float:
+        return float(self.losses(targets, np.quantile(targets, QUANTILES)[None]).mean())
 
     def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
         error = tf.clip_by_value(targets, -FARTHEST, FARTHEST)[..., None] - outputs
@@ -450,33 +474,58 @@ class _NumberOutputs(Outputs):
         temperature: float,
         training: TrainingOptions,
         weights: np.ndarray | None,
+        schema: Schema,
     ) -> Calibration:
-        _, median, below, above = _mean_and_spread(outputs)
-        error = targets - median
+        ordered, below, above = _ordered(outputs)
+        error, target = targets - ordered[:, 2], cast(Target, schema.target)
         ratios = np.where(error < 0, -error / below, error / above)
         return Calibration(
-            residuals=residual_quantiles(ratios, weights), coverage=training.coverage
+            residuals=residual_quantiles(ratios, weights),
+            coverage=training.coverage,
+            factor=mean_factor(target, targets, _mean(ordered, target), weights),
         )
 
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
     ) -> np.ndarray:
-        expected, median, below, above = _mean_and_spread(outputs)
+        ordered, below, above = _ordered(outputs)
         rate = coverage or calibration.coverage or TrainingOptions().coverage
         residuals = NORMAL if calibration.residuals is None else calibration.residuals
-        times = np.interp(rate, RATES, residuals)
-        lower = np.minimum(median - times * below, expected)
-        upper = np.maximum(median + times * above, expected)
-        target = cast(Target, schema.target)
-        return target.mean + target.deviation * np.stack([expected, lower, upper], 1)
+        times, target = np.interp(rate, RATES, residuals), cast(Target, schema.target)
+        middle = ordered[:, 2]
+        ends = np.stack([middle, middle - times * below, middle + times * above])
+        middle, lower, upper = target.in_own_unit(ends)
+        if not target.median:
+            middle = np.clip(calibration.factor * _mean(ordered, target), *target.bounds)
+        return np.stack([middle, np.minimum(lower, middle), np.maximum(upper, middle)], 1)
 
 
-def _mean_and_spread(outputs: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return mean and median of each row, and the distances to the lowest and highest quantile."""
+def _ordered(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each row's quantiles in order, and the distances of the lowest and the highest one."""
     ordered = np.sort(outputs.astype(np.float64), 1)
-    median = ordered[:, 2]
-    below, above = median - ordered[:, 0], ordered[:, -1] - median
-    return ordered @ IN_MEAN, median, np.maximum(below, NARROWEST), np.maximum(above, NARROWEST)
+    below, above = ordered[:, 2] - ordered[:, 0], ordered[:, -1] - ordered[:, 2]
+    return ordered, np.maximum(below, NARROWEST), np.maximum(above, NARROWEST)
+
+
+def mean_factor(
+    target: Target, targets: np.ndarray, means: np.ndarray, weights: np.ndarray | None
+) -> float:
+    """Return the factor that makes the mean of out-of-fold means, (rows,), that of the labels.
+
+    It is 1 if the labels are learned as they are, if a median is predicted, or with labels below 0.
+    """
+    labels = target.in_own_unit(targets.astype(np.float64))
+    if target.asinh is None or target.median or labels.min() < 0:
+        return 1.0
+    actual, predicted = np.average(np.stack([labels, means]), 1, weights)
+    return float(np.clip(actual / max(predicted, TINY), 1 / MOST, MOST))
+
+
+def _mean(ordered: np.ndarray, target: Target) -> np.ndarray:
+    """Return each row's mean, in the label's unit, of quantiles in order."""
+    if target.asinh is None:
+        return target.in_own_unit(ordered @ IN_MEAN)
+    return np.asarray(target.in_own_unit(ordered) @ IN_MEAN)
 
 
 OUTPUTS: dict[str, Outputs] = {

@@ -54,7 +54,7 @@ def train_own(
             model.name = f"network_{number + 1}"
         mean = keras.layers.Average(name="mean")([model(inputs) for model, _ in fits])
         candidate = keras.Model(inputs, mean, name="mean_of_networks")
-        calibration, loss = task_outputs.calibrated(targets, outputs, training, weights)
+        calibration, loss = task_outputs.calibrated(targets, outputs, training, weights, schema)
         history[f"out_of_fold_{task.traits.loss}"] = loss
         best = [int(np.argmin(losses["validation_loss"])) + 1 for losses in curves]
         history |= {"best_epochs": best, "best_epoch": int(np.median(best))}

@@ -50,8 +50,8 @@ class Plan:
     # For histories: each row's customer, numbered from 0, (rows,).
     customers: np.ndarray | None = None
     first: int = 0  # the number of the first member of this plan
-    # In a long table, the epoch after which a kind that is clearly worse stops; else 0. Not in a
-    # group: other groups may have members of the same kind, and go on.
+    # The epoch after which a kind that is clearly worse stops; 0 if none does. Not in
+    # a group: other groups may have members of the same kind, and go on.
     trial: int = 0
 
     def of_members(self, numbers: range) -> "Plan":
@@ -162,6 +162,7 @@ def plan_training(
     kinds: int = 1,
     speed: int = 1,
     are_customers: bool = False,
+    trial: int = 0,
 ) -> Plan:
     """Choose what the parameters leave open, and log the choice.
 
@@ -174,6 +175,8 @@ def plan_training(
         kinds: Number of kinds; each has the same number of members. Default: 1.
         speed: The task's factor of the learning rate; see `epochs` too.
         are_customers: Whether the groups are the customers of histories. Default: no.
+        trial: In a table that is not long, the epoch after which a clearly worse kind stops.
+            Default: 0, none stops.
     """
     rows = len(labels)
     fold = assign_folds(labels, groups, FOLDS, training.seed)
@@ -212,7 +215,7 @@ def plan_training(
         rate=speed * training.learning_rate * (batch / 32) ** 0.5,
         seed=training.seed,
         customers=customers if are_customers else None,
-        trial=-(-TRIAL_STEPS // steps) if rows > LONG_ROWS else 0,
+        trial=-(-TRIAL_STEPS // steps) if rows > LONG_ROWS else trial,
     )
     logger.info(
         "Training %s, each on %d of %d rows; %s a step, %s an epoch, "

@@ -176,13 +176,15 @@ class Objective(Parameters):
     """What the decisions optimize, on out-of-fold predictions of the train rows.
 
     Attributes:
-        kind: `accuracy`, `f1` (of the positive class of two), or `costs`, the lowest total cost.
+        kind: For classes `accuracy`, `f1` (of the positive class of two), or `costs`, the lowest
+            total cost. For a number what is predicted: `mean`, or `median` (which the gate compares
+            by MAE); `accuracy`, the default, means `mean`.
         costs: For two classes, the costs of both errors.
         cost_matrix: For more classes; in conf, `costs` as a list. It has a row for each actual
             class, in the order of `classes`, with the cost of deciding for each class.
     """
 
-    kind: Literal["accuracy", "f1", "costs"] = "accuracy"
+    kind: Literal["accuracy", "f1", "costs", "mean", "median"] = "accuracy"
     costs: Annotated[Costs, BeforeValidator(_errors)] = Costs()
     cost_matrix: Annotated[
         CostMatrix | None, BeforeValidator(_cost_matrix), Field(validation_alias="costs")
@@ -220,11 +222,14 @@ class TrainingOptions(Parameters):
         weight_decay: Each step shrinks the kernels by this share times the learning rate.
         patience: Epochs that a member waits for a lower calibrated loss on its fold. If its best
             epoch is late, it waits longer: half (for a number, four fifths) of that epoch's number.
-            It stops waiting once four fifths of the members have waited. Below a tenth of the
+            For a number of which less than half can be told, the waits are shorter, in proportion.
+            A member stops waiting once four fifths of the members have waited. Below a tenth of the
             classes' entropy, a loss must fall more to count. After waiting, a member's learning
             rate falls to 0 in three tenths as many epochs as before, at least four. The member
             keeps the weights of its best epoch. Default: 4.
         objective: What the decisions optimize, see `Objective`.
+        label_scale: How a number is learned: `none`, as it is; `asinh`, see
+            `tabular_lstm.rows.label_scale`; or `auto`, what is better on the train rows.
         coverage: For a number, share of the labels that their intervals should hold: 0.5 to 0.99.
         groups: Number of groups that the members are divided into; an engine with several workers
             trains the groups in parallel. Another number of groups may give another candidate.
@@ -238,6 +243,7 @@ class TrainingOptions(Parameters):
     weight_decay: NotNegative = 0.01
     patience: Count | None = None
     objective: Objective = Objective()
+    label_scale: Literal["auto", "none", "asinh"] = unless("auto")
     coverage: Coverage = unless(DECLARED)
     groups: Count = 1
     seed: Seed = 0
@@ -247,14 +253,16 @@ def fault_of_task(task: Task, network: NetworkOptions, training: TrainingOptions
     """Say which value of `network` or `training` does not fit the task; None if all do."""
     objective = training.objective
     if objective.kind not in task.traits.objectives:
-        expected = " or ".join(task.traits.objectives) if task.classes else "no objective"
         return (
-            f"training.objective.kind = {objective.kind}: for {task.in_words} expected {expected}"
+            f"training.objective.kind = {objective.kind}: for {task.in_words} expected "
+            f"{' or '.join(task.traits.objectives)}"
         )
     if fault := _fault_of_costs(task, objective):
         return f"training.objective.costs{fault}"
     if task.classes and training.coverage != DECLARED:
         return f"training.coverage is for a number's intervals; {task.in_words} have none"
+    if task.classes and training.label_scale != "auto":
+        return f"training.label_scale is for a number; the label has {task.in_words}"
     return None
 
 

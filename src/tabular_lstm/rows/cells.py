@@ -23,7 +23,7 @@ from tabular_lstm.rows.number_format import (
     without_fraction,
     without_unit,
 )
-from tabular_lstm.rows.schema import Bounds
+from tabular_lstm.rows.schema import ANY, Bounds
 from tabular_lstm.task import Value
 
 # Words for a missing cell, in upper or lower case.
@@ -224,7 +224,6 @@ NUMBERS = "biuf"
 # Sums of some 10^8 such numbers stay within float32, and scikit-learn sums all cells of a table.
 LARGEST = float(np.float32(1e30))
 TOO_LARGE = f"is infinite or beyond {LARGEST:g} in size"
-ANY: Bounds = (None, None)
 # Arrow's own type, because converting Python's values takes as long as reading one row.
 BLANK, NONE = pa.scalar("", pa.large_string()), pa.scalar(None, pa.large_string())
 # The usual texts of missing cells.

@@ -18,7 +18,6 @@ import pandas as pd
 
 from tabular_lstm.parameters.columns import ColumnsOptions, DateFormat, in_words
 from tabular_lstm.rows.cells import (
-    ANY,
     Problems,
     category_codes,
     category_of,
@@ -30,6 +29,7 @@ from tabular_lstm.rows.cells import (
 from tabular_lstm.rows.dates import date_parts, dates_as_seen, days, is_dates, read_dates
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import (
+    ANY,
     PARTS,
     Bounds,
     Schema,

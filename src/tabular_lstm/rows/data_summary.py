@@ -111,13 +111,14 @@ class DataSummary(FileRows):
     weightless_rows: NonNegativeInt = unless(0)
     dependent_rows: DependentRows | None = unless(None)
     customers: NonNegativeInt = unless(0)
+    median: bool = unless(False)
     lineage: Any = unless(None)
 
     @property
     def task(self) -> Task:
         """Say what is predicted."""
         if "task" in self.split:
-            return Task.of_number()
+            return Task.of_number(self.median)
         if classes := self.split.get("classes"):
             return Task.of_classes(classes)
         pair = ("negative_class", "positive_class")

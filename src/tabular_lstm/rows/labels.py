@@ -12,7 +12,6 @@ from tabular_lstm.errors import LISTED, DataError, amount, counted, printable, s
 from tabular_lstm.frozen import Frozen, Share, unless
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.cells import (
-    ANY,
     EMPTY,
     Problems,
     arrow_texts,
@@ -22,7 +21,7 @@ from tabular_lstm.rows.cells import (
     texts,
 )
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.schema import Schema, scale
+from tabular_lstm.rows.schema import ANY, Bounds, Schema, scale
 from tabular_lstm.task import Class, Task
 
 # Label summary ------------------------------------------------------------------------------------
@@ -215,8 +214,8 @@ def label_column(labels: pd.Series, task: Task) -> pd.DataFrame:
     return named.rename("label").rename_axis("row").reset_index()
 
 
-def schema_fields(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
-    """Give the schema's fields for the label, from the labels of the train rows."""
+def schema_fields(task: Task, labels: np.ndarray | None, bounds: Bounds) -> dict[str, Any]:
+    """Give the schema's fields for the label, from the labels of the train rows and its bounds."""
     if task.classes:
         return task.declared
     if labels is None:
@@ -227,4 +226,4 @@ def schema_fields(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
             f"The labels differ by {np.ptp(labels):g} at most, too little to learn from: multiply "
             "them."
         )
-    return {"target": {"mean": mean, "deviation": variance**0.5}}
+    return {"target": {"mean": mean, "deviation": variance**0.5, "bounds": bounds}}

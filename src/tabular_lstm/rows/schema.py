@@ -13,6 +13,7 @@ from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.task import Class, Task, Value
 
 Bounds = tuple[float | None, float | None]
+ANY: Bounds = (None, None)
 
 # The features of a date, see `tabular_lstm.rows.dates.date_parts`.
 PARTS = (
@@ -35,15 +36,37 @@ SCORES = np.arange(-3, 3.25, 0.25)
 
 
 class Target(Frozen):
-    """The unit in which the network learns a label that is a number.
+    """How the network learns a label that is a number, and how predictions return to its unit.
 
     Attributes:
-        mean: Mean of the train rows' labels, winsorized at the 1st and the 99th percentile.
+        mean: Mean of the train rows' labels, winsorized at the 1st and the 99th percentile; on the
+            scale that is learned.
         deviation: Their standard deviation, likewise, above 0.
+        asinh: The labels are divided by this number, and asinh of the result is learned. Default:
+            the labels are learned as they are.
+        scale: Which scale is learned, and why, in words. Default: nothing is said.
+        bounds: No prediction and no end of an interval is outside of these. Default: they are open.
+        median: Whether the prediction is the median of what is possible, not its mean. Default: no.
     """
 
     mean: float
     deviation: Positive
+    asinh: Positive | None = unless(None)
+    scale: str = unless("")
+    bounds: Bounds = unless(ANY)
+    median: bool = unless(False)
+
+    def learned(self, labels: np.ndarray) -> np.ndarray:
+        """Turn labels into what is learned, float64."""
+        scaled = labels if self.asinh is None else np.arcsinh(labels / self.asinh)
+        return (scaled - self.mean) / self.deviation
+
+    def in_own_unit(self, learned: np.ndarray) -> np.ndarray:
+        """Turn what was learned into the label's unit, within the bounds."""
+        scaled = self.mean + self.deviation * learned
+        # Far outside the bounds sinh would overflow.
+        values = scaled if self.asinh is None else self.asinh * np.sinh(scaled.clip(-500, 500))
+        return np.clip(values, *self.bounds)
 
 
 class HistoryLayout(History):
@@ -143,7 +166,7 @@ class Schema(Frozen):
     def task(self) -> Task:
         """Say what is predicted."""
         if self.target is not None:
-            return Task.of_number()
+            return Task.of_number(self.target.median)
         return Task.of_classes(self.classes or [self.negative_class, self.positive_class])  # type: ignore[list-item]
 
     @property

@@ -17,6 +17,7 @@ from tabular_lstm.rows.labels import schema_fields
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.past_features import candidates
 from tabular_lstm.rows.schema import (
+    ANY,
     HistoryLayout,
     Schema,
     origin_of,
@@ -97,7 +98,7 @@ def fit_schema(
         label=label,
         history=history,
         **stored,
-        **schema_fields(task, labels),
+        **schema_fields(task, labels, declared.bounds.get(label, ANY)),
     )
 
 

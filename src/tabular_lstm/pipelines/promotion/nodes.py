@@ -153,7 +153,7 @@ def decide(
         },
         best_baseline=evaluation.best_baseline,
         stronger_baseline=evaluation.stronger_baseline,
-        data=data_summary,
+        data=data_summary.model_copy(update={"median": evaluation.task.median}),
         inputs=provenance.inputs(data_summary.sha256, data_summary.rows_sha256),
         looks=looks(kept.log, data_summary.test_rows_sha256),
         drift=drift and drift.model_copy(update={"run_id": run_id}),

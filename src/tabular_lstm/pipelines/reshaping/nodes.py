@@ -9,13 +9,14 @@ import pandas as pd
 
 from tabular_lstm.errors import counted
 from tabular_lstm.parameters.columns import ColumnsOptions, History
-from tabular_lstm.parameters.hyperparameters import ReshapingOptions
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions, TrainingOptions
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.examples import NO_SEQUENCES, Examples, JudgedOn, JudgingRows
 from tabular_lstm.rows.fingerprints import keys_of, number_groups, together_of
 from tabular_lstm.rows.histories import Histories
-from tabular_lstm.rows.past_features import half_lives_of
+from tabular_lstm.rows.label_scale import with_scale
+from tabular_lstm.rows.past_features import as_rows, half_lives_of
 from tabular_lstm.rows.schema import PARTS, HistoryLayout, Schema
 from tabular_lstm.rows.sequences import chosen
 from tabular_lstm.rows.timeline import (
@@ -37,6 +38,7 @@ def learn_schema(
     data_summary: DataSummary,
     columns: ColumnsOptions,
     reshaping: ReshapingOptions,
+    training: TrainingOptions,
 ) -> Schema:
     """Learn from all features: see `tabular_lstm.rows.schema_fit.fit_schema`.
 
@@ -45,7 +47,8 @@ def learn_schema(
     unlabelled rows of the train side count too.
     """
     features = [name for name in map(str, train_rows) if name not in columns.not_features]
-    history, derived_features, rows = None, {}, train_rows
+    labels = train_rows[columns.label].to_numpy()
+    history, derived_features, rows, train_histories = None, {}, train_rows, None
     if columns.history is not None:
         history = history_layout(columns, columns.history, train_rows)
         unlabelled = _train_side(history_rows, train_rows, columns.history, bool(columns.time))
@@ -62,13 +65,25 @@ def learn_schema(
         reshaping=reshaping,
         label=columns.label,
         task=columns.task,
-        labels=train_rows[columns.label].to_numpy(),
+        labels=labels,
         history=history,
         derived=derived_features,
     )
     if history is not None:
         train_histories = cast(Histories, valid_sequences(train_rows, schema, unlabelled))
-        schema = schema_fit.with_row(schema, train_histories, train_rows[columns.label].to_numpy())
+        schema = schema_fit.with_row(schema, train_histories, labels)
+    schema = with_scale(
+        schema,
+        labels,
+        training,
+        lambda places: (
+            cast(np.ndarray, valid_sequences(train_rows.iloc[places], schema))
+            if train_histories is None
+            else as_rows(train_histories[places], schema)
+        ),
+    )
+    if schema.target is not None:
+        logger.info("The label %s is learned %s", schema.label, schema.target.scale)
     logger.info(
         "%s a row, %d of them categorical%s: %s of %d, %d padded",
         counted(len(features), "feature"),

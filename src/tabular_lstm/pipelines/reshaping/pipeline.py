@@ -14,7 +14,14 @@ def create_pipeline() -> Pipeline:
     """Wire the nodes from rows and `data_summary` to `train_set` and `test_set`."""
     learn = Node(
         learn_schema,
-        inputs=["train_rows", "history_rows", "data_summary", "params:columns", "params:reshaping"],
+        inputs=[
+            "train_rows",
+            "history_rows",
+            "data_summary",
+            "params:columns",
+            "params:reshaping",
+            "params:training",
+        ],
         outputs="schema",
         name="learn_schema",
     )
