@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from tabular_lstm.errors import DataError, counted, first_ten, no_column, shown
+from tabular_lstm.errors import DataError, amount, counted, first_ten, no_column, shown
 from tabular_lstm.parameters.columns import MOST_CLASSES, SplitOptions
 from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
@@ -29,6 +29,7 @@ FEW_CLASSES, AMOUNT = 20, 6
 MOST = 0.5
 
 BY_NAME, ONLY = "by its name", "the only column of two values"
+SKEWED = "; half of the values are below {}, the largest is {}: the run chooses a scale"
 TWO_VALUES, CLASSES_TOO = ", and it has two values", ", and it has classes"
 LIKELY = " that most rows have and that is no trait, such as sex"
 NO_LABEL = "no label was found; --label may name a column of classes or of numbers."
@@ -309,12 +310,13 @@ def _number_label(column: ColumnProfile, reason: str, unsure: list[str]) -> Prop
     if count := column.odd + sum(codes.values()):
         example = shown(column.odd_example or next(iter(codes)))
         doubts.append(SET_ASIDE.format(counted(count, "row"), TRAITS[NUMBER].not_a_label, example))
+    skewed = SKEWED.format(*map(amount, column.skew)) if column.skew else ""
     return ProposedLabel(
         column.name,
         reason,
         column.cells.missing,
-        Task(kind=NUMBER),
-        f"{column.distinct} distinct values, {low:g} to {high:g}",
+        Task.of_number(),
+        f"{column.distinct} distinct values, {low:g} to {high:g}{skewed}",
         [*unsure, *doubts],
         bounds=bounds if below or above else None,
     )

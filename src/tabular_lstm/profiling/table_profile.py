@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from tabular_lstm.parameters.columns import read_differently
 from tabular_lstm.profiling.words import PLACEHOLDERS, WORDS, has_word, names_an_identifier
 from tabular_lstm.rows.cells import EMPTY, LARGEST, spelt_alike
+from tabular_lstm.rows.label_scale import skew_of
 from tabular_lstm.rows.number_format import (
     POINT,
     NumberFormat,
@@ -173,6 +174,7 @@ class ColumnProfile:
         codes: Values that probably mean "not measured", with their counts.
         lowest, highest: Range of the numbers that are not codes.
         whole: Whether all numbers are whole.
+        skew: Of numbers that are skewed, the median and the largest size, see `skew_of`.
         many_zeros: Whether 0 is far more frequent than any other number, but not surely a code.
         in_order: Whether the cells number the rows, 1, 2, 3; for dates, whether the rows are sorted
             by date.
@@ -194,6 +196,7 @@ class ColumnProfile:
     lowest: float | None = None
     highest: float | None = None
     whole: bool = False
+    skew: tuple[float, float] | None = None
     many_zeros: bool = False
     in_order: bool = False
     odd: int = 0
@@ -359,6 +362,7 @@ def _number_facts(name: str, cells: DistinctCells, form: NumberFormat) -> dict[s
         "whole": whole,
         "odd": odd.present,
         "odd_example": str(odd.texts[0]) if odd.present else "",
+        "skew": skew_of(np.repeat(amounts, counts[is_amount])),
         "many_zeros": zeros_among(amounts, counts[is_amount])[1],
         "codes": {int(c) if c.is_integer() else c: n for c, n in codes.items()} | signs,
     }
