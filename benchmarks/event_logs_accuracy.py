@@ -117,7 +117,9 @@ def network_on_true(name: str, draw: int, fold: int) -> Predicted:
     )
     sides = [rows[panel.labelled(fold, side)].astype({LABEL: int}) for side in (False, True)]
     summary: Any = SimpleNamespace(lineage=None, marks=POINT)
-    schema = nodes.learn_schema(sides[0], rows[:0], summary, columns, ReshapingOptions())
+    schema = nodes.learn_schema(
+        sides[0], rows[:0], summary, columns, ReshapingOptions(), TrainingOptions()
+    )
     train_set, test_set = (
         nodes.reshape(nodes.split_features_from_label(side, schema, columns)) for side in sides
     )

@@ -74,7 +74,9 @@ def sets_of(panel: Panel, fold: int) -> tuple[Any, Any, Any]:
     is_history, is_test = ~panel.labelled(), panel.fold == fold
     history, train_history = panel.rows[is_history], panel.rows[is_history & ~is_test]
     summary: Any = SimpleNamespace(lineage=None, marks=POINT)
-    schema = nodes.learn_schema(train, train_history, summary, panel.columns, ReshapingOptions())
+    schema = nodes.learn_schema(
+        train, train_history, summary, panel.columns, ReshapingOptions(), TrainingOptions()
+    )
     train_set, test_set = (
         nodes.reshape(nodes.split_features_from_label(rows, schema, panel.columns, history))
         for rows in (train, test)

@@ -25,7 +25,11 @@ from tabular_lstm.judging.baseline_fits import plain_rows
 from tabular_lstm.judging.comparison import Evaluation, Predictions
 from tabular_lstm.metrics import row_losses
 from tabular_lstm.parameters.columns import ColumnsOptions
-from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ReshapingOptions
+from tabular_lstm.parameters.hyperparameters import (
+    EvaluationOptions,
+    ReshapingOptions,
+    TrainingOptions,
+)
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
 from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.number_format import POINT
@@ -92,7 +96,7 @@ def promises(kind: Kind, repetition: int) -> tuple[Kind, bool, bool, int]:
     is_test = labelled["customer"].str[1:].astype(int) % 5 == 0
     train, test = labelled[~is_test], labelled[is_test]
     summary = SimpleNamespace(marks=POINT)
-    schema = learn_schema(train, history, summary, columns, ReshapingOptions())  # type: ignore[arg-type]
+    schema = learn_schema(train, history, summary, columns, ReshapingOptions(), TrainingOptions())  # type: ignore[arg-type]
     SCHEMAS[kind] = schema
     train_set = reshape(split_features_from_label(train, schema, columns, history))
     test_set = reshape(split_features_from_label(test, schema, columns, history, train))

@@ -130,8 +130,8 @@ GROUPS = np.arange(len(ROWS)) % 30
 def test_rows_of_a_group_are_in_one_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     plans: list[plan.Plan] = []
 
-    def planned(*arguments: Any) -> plan.Plan:
-        plans.append(plan.plan_training(*arguments))
+    def planned(*arguments: Any, **named: Any) -> plan.Plan:
+        plans.append(plan.plan_training(*arguments, **named))
         return plans[-1]
 
     monkeypatch.setattr(fit, "plan_training", planned)

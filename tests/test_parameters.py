@@ -104,7 +104,7 @@ def test_impossible_values_and_unknown_names_are_refused_by_name(
         (
             NUMBER,
             {"training": {"objective": {"kind": "f1"}}},
-            ("for a number expected no objective",),
+            ("for a number expected mean or median or accuracy",),
         ),
         (CLASSES, {"training": costs_of({"false_negative": 2})}, ("matrix of 3 rows of 3 costs",)),
         (CLASSES, {"training": costs_of([[0] * 3] * 3)}, ("[0.0, 0.0, 0.0]", "number 1, costs le")),
@@ -279,6 +279,7 @@ def test_base_spells_out_the_defaults(block: str) -> None:
         assert (
             written.pop("coverage") == TrainingOptions().coverage
         )  # not dumped: see `TrainingOptions`
+        assert written.pop("label_scale") == "auto"  # likewise
     if block == "evaluation":
         assert written.pop("baselines") == {}  # likewise
     if block == "promotion":

@@ -72,7 +72,7 @@ def test_the_decision_is_that_of_the_lowest_expected_cost() -> None:
     objective = Objective.model_validate({"kind": "costs", "costs": COSTS})
     probabilities = softmax(logits, 1)
     cheap, plain = (
-        decisions(probabilities, OF_THREE.calibration(labels, logits, 1.0, training, None))
+        decisions(probabilities, OF_THREE.calibration(labels, logits, 1.0, training, None, NUMBERS))
         for training in (TrainingOptions(objective=objective), TrainingOptions())
     )
     np.testing.assert_array_equal(plain, probabilities.argmax(1))
@@ -102,7 +102,7 @@ def test_intervals_hold_their_rate_of_new_labels_or_more_where_rows_are_few(rows
         for seed in range(60):
             targets, outputs = skewed(rows + 300, seed)
             calibration = OF_NUMBER.calibration(
-                targets[:rows], outputs[:rows], 1.0, TrainingOptions(), None
+                targets[:rows], outputs[:rows], 1.0, TrainingOptions(), None, NUMBERS
             )
             predicted = OF_NUMBER.predictions(outputs[rows:], NUMBERS, calibration, rate)
             mean, deviation = NUMBERS.target.mean, NUMBERS.target.deviation  # type: ignore[union-attr]

@@ -21,6 +21,7 @@ from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import (
     EvaluationOptions,
     ReshapingOptions,
+    TrainingOptions,
     ValidationOptions,
 )
 from tabular_lstm.pipelines.reshaping import nodes
@@ -513,7 +514,12 @@ def read(folder: Path, columns: ColumnsOptions, caplog: pytest.LogCaptureFixture
     split = SplitOptions(kind="hash" if columns.time is None else "time")
     *sides, summary = split_rows(valid, source, columns, split)
     schema = nodes.learn_schema(
-        sides[0], NO_ROWS, summary, columns, ReshapingOptions(allow_padding=True)
+        sides[0],
+        NO_ROWS,
+        summary,
+        columns,
+        ReshapingOptions(allow_padding=True),
+        TrainingOptions(),
     )
     labelled = [nodes.split_features_from_label(side, schema, columns) for side in sides]
     train_set, test_set = map(nodes.reshape, labelled)

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
-from tabular_lstm.parameters.hyperparameters import ReshapingOptions
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions, TrainingOptions
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.pipelines.reshaping.nodes import split_features_from_label
 from tabular_lstm.rows.cells import LARGEST
@@ -38,7 +38,7 @@ def learn_schema(
     rows: pd.DataFrame, columns: ColumnsOptions, reshaping: ReshapingOptions
 ) -> Schema:
     """Learn from rows as the node does."""
-    return nodes.learn_schema(rows, NO_ROWS, DATA, columns, reshaping)
+    return nodes.learn_schema(rows, NO_ROWS, DATA, columns, reshaping, TrainingOptions())
 
 
 def reshape(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
@@ -85,7 +85,12 @@ def test_text_of_the_file_gives_the_sequences_that_training_had(tmp_path: Path) 
     assert not len(quarantined)
 
     schema = nodes.learn_schema(
-        train, NO_ROWS, summary, columns, ReshapingOptions(features_per_step=3)
+        train,
+        NO_ROWS,
+        summary,
+        columns,
+        ReshapingOptions(features_per_step=3),
+        TrainingOptions(),
     )
 
     assert schema.marks == NumberFormat(decimal=",", thousands=".")

@@ -6,6 +6,7 @@ import pandas as pd
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import (
     ReshapingOptions,
+    TrainingOptions,
 )
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
 from tabular_lstm.pipelines.training.nodes import (
@@ -29,7 +30,7 @@ def train_rows() -> pd.DataFrame:
 
 
 def set_of(rows: pd.DataFrame, columns: ColumnsOptions = COLUMNS) -> Examples:
-    schema = learn_schema(rows, NO_ROWS, DATA, columns, ReshapingOptions())
+    schema = learn_schema(rows, NO_ROWS, DATA, columns, ReshapingOptions(), TrainingOptions())
     return reshape(split_features_from_label(rows, schema, columns))
 
 

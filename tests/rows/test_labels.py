@@ -8,7 +8,7 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
-from tabular_lstm.parameters.hyperparameters import ReshapingOptions
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions, TrainingOptions
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.labels import are_unlabelled, read_label_cells
@@ -115,7 +115,9 @@ def test_the_summary_of_classes_and_of_a_number_says_what_the_labels_are() -> No
     assert summary.label.deviation == pytest.approx(9, abs=1)
     assert summary.split["task"] == "number"
     assert DataSummary.model_validate_json(summary.model_dump_json()) == summary
-    schema = learn_schema(train, NO_ROWS, summary, columns_of(task="number"), ReshapingOptions())
+    schema = learn_schema(
+        train, NO_ROWS, summary, columns_of(task="number"), ReshapingOptions(), TrainingOptions()
+    )
     assert schema.target is not None
     assert schema.target.deviation == pytest.approx(9, abs=1)
 

@@ -81,7 +81,8 @@ def train_members(members: Any, plan: Plan, inputs: TrainingInputs) -> Trained:
     # Each member's last epoch with progress, and the loss below which the next progress counts.
     progressed, below = best_epoch.copy(), best_loss.copy()
     task_outputs = members.task_outputs
-    told, constant = task_outputs.told, task_outputs.loss_of_constant(inputs.targets)
+    told = task_outputs.told
+    constant = task_outputs.loss_of_constant(inputs.targets)
     best, outputs = members.weights.copy(), [np.empty(0)] * count
     best_outputs = [*outputs]
     # The epoch after which each member's learning rate starts to fall, and the epoch where it is 0.

@@ -444,7 +444,8 @@ class _NumberOutputs(Outputs):
         return np.searchsorted(ends, targets).astype(np.uint8)
 
     def loss_of_constant(self, targets: np.ndarray) -> float:
-        return float(self.losses(targets, np.quantile(targets, QUANTILES)[None]).mean())
+        constant = self.losses(targets, np.quantile(targets, QUANTILES)[None]).mean()
+        return max(float(constant), NARROWEST)  # labels may be equal
 
     def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
         error = tf.clip_by_value(targets, -FARTHEST, FARTHEST)[..., None] - outputs

@@ -259,10 +259,11 @@ def fault_of_task(task: Task, network: NetworkOptions, training: TrainingOptions
         )
     if fault := _fault_of_costs(task, objective):
         return f"training.objective.costs{fault}"
-    if task.classes and training.coverage != DECLARED:
-        return f"training.coverage is for a number's intervals; {task.in_words} have none"
-    if task.classes and training.label_scale != "auto":
-        return f"training.label_scale is for a number; the label has {task.in_words}"
+    if task.classes and (training.coverage, training.label_scale) != (DECLARED, "auto"):
+        return (
+            "training.coverage and training.label_scale are for a number; expected "
+            f"{DECLARED} and auto for {task.in_words}"
+        )
     return None
 
 

@@ -48,7 +48,6 @@ class DataSection:
         past: Likewise of each past feature, over the train rows.
         grouped: Whether the categories of a feature are counted in groups.
         provenance: The code, the conf and the environment.
-        scale: Which scale of the label is learned, and why; empty for classes.
     """
 
     summary: DataSummary
@@ -58,7 +57,6 @@ class DataSection:
     past: list[dict[str, Any]]
     grouped: bool
     provenance: Provenance
-    scale: str = ""
 
 
 def describe_data(
@@ -74,16 +72,14 @@ def describe_data(
         # Labels, and what no such row has, are in the past alone.
         profiles = {name: p for name, p in profiles.items() if p.counts[0] < p.rows}
         past = past_features(train_set.sequences, train_set.schema)
-    schema, target = train_set.schema, train_set.schema.target
     return DataSection(
-        data_summary.model_copy(update={"median": schema.task.median}),
+        data_summary.model_copy(update={"median": reference.task.median}),
         quarantined_rows.iloc[:LISTED, :COLUMNS].astype(object).fillna(""),
         quarantined_rows.shape,
         [_feature_summary(name, profile) for name, profile in profiles.items()],
         [_feature_summary(name, profile_of("number", v)) for name, v in past.items()],
         any(cell[1:] for profile in profiles.values() for cell in profile.categories),
         provenance,
-        target.scale if target else "",
     )
 
 
@@ -160,7 +156,6 @@ def page(
         provenance=provenance,
         quarantined_count=data.quarantined_shape[0],
         parameters=yaml.safe_dump(provenance.parameters, sort_keys=False, allow_unicode=True),
-        scale=data.scale,
         titles=TITLES,
         images=images(drawings),
     )

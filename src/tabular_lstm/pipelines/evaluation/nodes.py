@@ -210,6 +210,7 @@ def assemble_metrics(
             "epochs": len(training_log["loss"]),
             "best_epoch": training_log["best_epoch"],
             "asked_for": training_log.get("asked_for", ""),
+            "label_scale": training_log.get("label_scale", ""),
         },
         **comparison.as_json(evaluation),
     }

@@ -39,8 +39,9 @@ def train_network(
     Returns:
         The candidate, and its training log: see `tabular_lstm.network.fit.train`. Besides, the log
         has `parameters`, how many weights the candidate has; `costs`, of decisions between classes,
-        if conf declares them; `trained_on`, the fingerprint of the train set; and `learned`, the
-        fingerprint of what the candidate learned.
+        if conf declares them; `trained_on`, the fingerprint of the train set; `learned`, the
+        fingerprint of what the candidate learned; and `label_scale`, how a number is learned, and
+        why.
     """
     from tabular_lstm.network.fit import fingerprint_network, train  # noqa: PLC0415
 
@@ -54,7 +55,9 @@ def train_network(
         engine.workers or one_by_one,
         train_set.judged,
     )
+    target = train_set.schema.target
     training_log |= {
+        "label_scale": target.scale if target else "",
         "parameters": sum(weight.size for weight in candidate.get_weights()),
         "costs": training.objective.cost_matrix,
         "trained_on": train_set.fingerprint,
