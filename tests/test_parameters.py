@@ -111,7 +111,11 @@ def test_impossible_values_and_unknown_names_are_refused_by_name(
         (CLASSES, {"training": costs_of([[0, 1, 1], [1, 2, 1], [1, 1, 0]])}, ("number 2, costs",)),
         (CLASSES, {"training": costs_of([[0, 1], [1, 0]])}, ("3 rows of 3 costs",)),
         (PAIR, {"training": costs_of([[0, 1], [1, 0]])}, ("false_positive and false_negative",)),
-        (PAIR, {"training": {"coverage": 0.8}}, ("training.coverage", "two classes have none")),
+        (
+            PAIR,
+            {"training": {"coverage": 0.8}},
+            ("training.coverage and training.label_scale are for a number", "0.9 and auto"),
+        ),
         (
             PAIR | OF_HISTORY,
             {"network": {"kind": "keras", "build": "a.b"}},

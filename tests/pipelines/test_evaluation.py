@@ -269,7 +269,7 @@ def test_metrics_have_every_promised_number() -> None:
     assert metrics["evaluated_on"] == "test"
     assert metrics["data"]["test_rows"] == DATA.test_rows
     counts = {"parameters": 5, "epochs": 3, "best_epoch": 2}
-    assert metrics["network"] == {"kind": "ensemble", "asked_for": "", **counts}
+    assert metrics["network"] == {"kind": "ensemble", "asked_for": "", "label_scale": "", **counts}
     assert set(metrics["test"]) == JUDGED
     assert set(metrics["baselines"]) == set(BASELINES)
     for judged in (metrics["test"], *metrics["baselines"].values()):
