@@ -11,23 +11,22 @@ Values of the Dependent Variable", JASA 83, 1988.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from tabular_lstm.errors import amount
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
-from tabular_lstm.rows.schema import Schema, scale
+from tabular_lstm.rows.schema import Schema, Target, scale
 
 # A label is skewed if its largest value is so many times the median; both without zeros and signs.
 SKEWED = 10
 # The fewest and the most rows that choose the scale, in so many folds.
-FEWEST, MOST, FOLDS = 100, 10_000, 4
+FEWEST, MOST, FOLDS = 300, 10_000, 4
 # asinh must be better by so many standard errors of the mean difference of the rows' errors.
 CLEARLY = 3
-# If a quick boosting tells more of the variance, the label is nearly a function of the features,
-# and the network learns such a function better as it is.
-EXACT = 0.95
+# If the boosting tells more of the variance, the label is nearly a function of the features, and
+# the network learns such a function better as it is.
+EXACT = 0.85
 
 
 def skew_of(labels: np.ndarray) -> tuple[float, float] | None:
@@ -59,24 +58,22 @@ def with_scale(
     if schema.target is None:
         return schema
     s = float(np.quantile(np.abs(labels[labels != 0]), 0.1))
-    is_asinh, reason = training.label_scale == "asinh", "by training.label_scale"
+    is_asinh, reason = training.label_scale == "asinh", "training.label_scale says so"
     if training.label_scale == "auto":
         is_asinh, reason = _is_better(labels, s, rows_at)
-    learned: dict[str, Any] = {"scale": f"as it is: {reason}"}
-    if is_asinh:
-        mean, variance = scale(np.arcsinh(labels / s))
-        learned = {
-            "mean": mean,
-            "deviation": variance**0.5,
-            "asinh": s,
-            "scale": f"as asinh({schema.label} / {amount(s)}): {reason}",
-            # What is far outside what was seen, sinh would multiply.
-            "bounds": (float(labels.min()), float(labels.max())),
-        }
-    learned["median"] = training.objective.kind == "median"
-    update = {"target": schema.target.model_copy(update=learned)}
-    row = schema.row and schema.row.model_copy(update=update)
-    return schema.model_copy(update=update | {"row": row})
+    mean, variance = scale(np.arcsinh(labels / s) if is_asinh else labels)
+    words = f"asinh({schema.label} / {amount(s)})" if is_asinh else "it is"
+    target = Target(
+        mean=mean,
+        deviation=variance**0.5,
+        asinh=s if is_asinh else None,
+        scale=f"as {words}: {reason}",
+        # sinh would multiply what is far outside of what was seen.
+        bounds=(float(labels.min()), float(labels.max())) if is_asinh else schema.target.bounds,
+        median=training.objective.kind == "median",
+    )
+    row = schema.row and schema.row.model_copy(update={"target": target})
+    return schema.model_copy(update={"target": target, "row": row})
 
 
 def _is_better(
@@ -99,8 +96,8 @@ def _is_better(
     errors, asinh_errors = np.abs(plain - labels), np.abs(s * np.sinh(scaled) - labels)
     gains, unexplained = errors - asinh_errors, np.mean(errors**2) / labels.var()
     is_clear = gains.mean() > CLEARLY * gains.std() / len(gains) ** 0.5
-    reason = (
-        f"with it the mean absolute error of a gradient boosting is {amount(asinh_errors.mean())}, "
-        f"without it {amount(errors.mean())}"
+    return bool(is_clear and unexplained > 1 - EXACT), (
+        f"the mean absolute error of a gradient boosting is {amount(asinh_errors.mean())} with "
+        f"asinh and {amount(errors.mean())} without, where it explains "
+        f"{100 * (1 - unexplained):.0f} % of the variance"
     )
-    return bool(is_clear and unexplained > 1 - EXACT), reason
