@@ -109,8 +109,9 @@ def test_a_number_has_half_the_epochs_at_twice_the_learning_rate() -> None:
     plan, faster = (plan_training(3, labels, 4, TrainingOptions(), speed=speed) for speed in (1, 2))
     assert (plan.epochs, faster.epochs) == (200, 100)
     assert faster.rate == 2 * plan.rate
-    assert outputs_of(Task(kind=NUMBER)).speed == 2
-    assert outputs_of(Task.of_classes("abc")).speed == outputs_of(Task.of_classes("ab")).speed == 1
+    assert outputs_of(Task(kind=NUMBER)).pace.speed == 2
+    for classes in ("ab", "abc"):
+        assert outputs_of(Task.of_classes(classes)).pace.speed == 1
 
 
 def test_a_learning_rate_falls_to_nothing_from_the_start_of_a_cooldown_to_its_end() -> None:

@@ -234,9 +234,9 @@ def train(
         training,
         groups,
         kinds,
-        speed=task_outputs.speed,
+        speed=task_outputs.pace.speed,
         are_customers=histories is not None,
-        trial=task_outputs.trial,
+        trial=task_outputs.pace.trial,
     )
     offset = None
     if schema.target is not None and histories is not None:

@@ -81,8 +81,7 @@ def train_members(members: Any, plan: Plan, inputs: TrainingInputs) -> Trained:
     # Each member's last epoch with progress, and the loss below which the next progress counts.
     progressed, below = best_epoch.copy(), best_loss.copy()
     task_outputs = members.task_outputs
-    told = task_outputs.told
-    constant = task_outputs.loss_of_constant(inputs.targets)
+    pace, constant = task_outputs.pace, task_outputs.loss_of_constant(inputs.targets)
     best, outputs = members.weights.copy(), [np.empty(0)] * count
     best_outputs = [*outputs]
     # The epoch after which each member's learning rate starts to fall, and the epoch where it is 0.
@@ -111,15 +110,15 @@ def train_members(members: Any, plan: Plan, inputs: TrainingInputs) -> Trained:
             break
         # A loss near 0 falls a little in every epoch: then only a larger fall counts.
         fell = run[stops[run] < below[run]]
-        least = (task_outputs.learned * constant - stops[fell]) / 10
-        below[fell] = stops[fell] - np.maximum(least, task_outputs.falls * constant)
+        least = (pace.learned * constant - stops[fell]) / 10
+        below[fell] = stops[fell] - np.maximum(least, pace.falls * constant)
         progressed[fell] = epoch
         if epoch == plan.trial:
-            worse = np.array(means) > task_outputs.clearly * min(means)
+            worse = np.array(means) > pace.clearly * min(means)
             starts[worse], ends[worse] = epoch - 1, epoch
         # Where a number's loss is little below a constant's, a small late fall is mostly chance.
-        share = np.clip((1 - best_loss / constant) / told, 0, 1) if told else 1.0
-        patience = np.maximum(plan.patience, task_outputs.waits * share * progressed)
+        share = np.clip((1 - best_loss / constant) / pace.told, 0, 1) if pace.told else 1.0
+        patience = np.maximum(plan.patience, pace.waits * share * progressed)
         waits = (epoch - progressed >= patience) | (epoch > starts)
         # Each of the last few members would take a whole graph's time and hardly change the mean.
         falls = (waits | (waits.mean() >= QUORUM)) & (epoch < starts)

@@ -7,6 +7,7 @@ the TensorFlow module as an argument.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 import numpy as np
@@ -251,16 +252,23 @@ def outputs_of(task: Task) -> "Outputs":
 # The table ---------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast the members of a task learn, and when they stop; losses in those of a constant."""
+
+    speed: int = 1  # factor of the learning rate, for fewer epochs
+    waits: float = 0.5  # least wait before a stop, as a share of the epochs until the last progress
+    told: float = 0.0  # waits are shorter, in proportion, if less of the loss is explained
+    learned: float = 0.1  # below this share of the loss, a loss must fall by more
+    falls: float = 0.0  # the least fall of a loss that counts as progress, as such a share
+    trial: int = 0  # in a short table, the epoch after which a clearly worse kind stops; 0: none
+    clearly: float = 1.01  # a kind is clearly worse if its loss is so many times the other's
+
+
 class Outputs:
     """What is computed from labels, outputs and weights, here for three or more classes."""
 
-    speed = 1  # factor of the learning rate, for fewer epochs
-    waits = 0.5  # least wait before a stop, as a share of the epochs until the last progress
-    told = 0.0  # waits are shorter, in proportion, if less of a constant's loss is explained
-    learned = 0.1  # below this share of a constant's loss, a loss must fall by more
-    falls = 0.0  # the least fall of a loss that counts as progress, as such a share
-    trial = 0  # in a short table, the epoch after which a clearly worse kind stops; 0 is none
-    clearly = 1.01  # a kind is clearly worse if its loss is so many times the other's
+    pace = Pace()
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         """Return the labels as the network learns them: float32 (rows,)."""
@@ -428,13 +436,7 @@ class _NumberOutputs(Outputs):
     1983 (the factor, which makes the mean of all predictions that of the labels, out of fold).
     """
 
-    speed = 2
-    waits = 0.8
-    told = 0.5
-    learned = 0.0
-    falls = 0.001
-    trial = 25
-    clearly = 1.03
+    pace = Pace(speed=2, waits=0.8, told=0.5, learned=0, falls=0.001, trial=25, clearly=1.03)
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         return cast(Target, schema.target).learned(labels).astype(np.float32)

@@ -97,7 +97,7 @@ def _fitted(
         sequences,
         targets,
         sample_weight=weights,
-        epochs=training.epochs or epochs(len(targets), sequences[0].size, task_outputs.speed),
+        epochs=training.epochs or epochs(len(targets), sequences[0].size, task_outputs.pace.speed),
         batch_size=size,
         verbose=0,
         **({} if is_learned.all() else {"validation_data": held_out, "callbacks": [stop]}),

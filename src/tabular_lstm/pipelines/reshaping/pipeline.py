@@ -12,43 +12,44 @@ from tabular_lstm.pipelines.reshaping.nodes import (
 
 def create_pipeline() -> Pipeline:
     """Wire the nodes from rows and `data_summary` to `train_set` and `test_set`."""
-    learn = Node(
-        learn_schema,
-        inputs=[
-            "train_rows",
-            "history_rows",
-            "data_summary",
-            "params:columns",
-            "params:reshaping",
-            "params:training",
-        ],
-        outputs="schema",
-        name="learn_schema",
-    )
-    split_train = Node(
-        split_features_from_label,
-        inputs=["train_rows", "schema", "params:columns", "history_rows"],
-        outputs="train_features",
-        name="split_train_features_from_label",
-    )
-    split_test = Node(
-        split_features_from_label,
-        # Train rows may be the history of test rows.
-        inputs=["test_rows", "schema", "params:columns", "history_rows", "train_rows"],
-        outputs="test_features",
-        name="split_test_features_from_label",
-    )
-    reshape_train = Node(
-        reshape, inputs="train_features", outputs="train_set", name="reshape_train_features"
-    )
-    reshape_test = Node(
-        reshape_test_rows,
-        inputs=["test_features", "train_set"],
-        outputs="test_set",
-        name="reshape_test_features",
-    )
     return Pipeline(
-        [learn, split_train, split_test, reshape_train, reshape_test],
+        [
+            Node(
+                learn_schema,
+                inputs=[
+                    "train_rows",
+                    "history_rows",
+                    "data_summary",
+                    "params:columns",
+                    "params:reshaping",
+                    "params:training",
+                ],
+                outputs="schema",
+                name="learn_schema",
+            ),
+            Node(
+                split_features_from_label,
+                inputs=["train_rows", "schema", "params:columns", "history_rows"],
+                outputs="train_features",
+                name="split_train_features_from_label",
+            ),
+            Node(
+                split_features_from_label,
+                # Train rows may be the history of test rows.
+                inputs=["test_rows", "schema", "params:columns", "history_rows", "train_rows"],
+                outputs="test_features",
+                name="split_test_features_from_label",
+            ),
+            Node(
+                reshape, inputs="train_features", outputs="train_set", name="reshape_train_features"
+            ),
+            Node(
+                reshape_test_rows,
+                inputs=["test_features", "train_set"],
+                outputs="test_set",
+                name="reshape_test_features",
+            ),
+        ],
         namespace="reshaping",
         prefix_datasets_with_namespace=False,
         tags=["training", "report"],
