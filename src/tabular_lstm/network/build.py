@@ -4,7 +4,7 @@ An `LSTMEnsemble` turns a raw row into a prediction. Its configuration holds the
 calibration and the decision threshold, and is in the same `.keras` file as its weights.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -294,7 +294,7 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
         self, members: int, units: int, outputs: int, dropout: float, wide: int = 0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.units, self.dropout = units, dropout
+        self.units, self.dropout = units, cast(Any, dropout or None)
         self.kernel = self.add_weight((members, 4 * units + wide, outputs), name="kernel")
         self.bias = self.add_weight((members, outputs), name="bias")
         self.built = True
@@ -313,7 +313,7 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
             count = tf.cast(lengths, tf.float32)[..., None]
             mean = [tf.reduce_sum(direction * step_mask, 1) / count for direction in states]
         read = tf.concat([*last, *mean], -1)
-        if dropout_seed is not None and self.dropout:
+        if dropout_seed is not None and self.dropout is not None:
             dropped = _draw_dropped(tf.shape(read), self.dropout, dropout_seed)
             read *= tf.cast(~dropped, tf.float32) * (1 / (1 - self.dropout))
         if wide is not None:

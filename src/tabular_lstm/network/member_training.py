@@ -14,7 +14,7 @@ import numpy as np
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.outputs import Outputs
-from tabular_lstm.network.plan import Plan, TrainingInputs
+from tabular_lstm.network.plan import LONG_ROWS, Plan, TrainingInputs
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.progress import progress
 from tabular_lstm.tensorflow_import import import_tensorflow
@@ -101,6 +101,7 @@ def train_members(members: Any, plan: Plan, inputs: TrainingInputs) -> Trained:
         # A fold has few rows, so half of a member's criterion is its kind's mean loss.
         means = [loss[kind == member_kind].mean() for member_kind in kind]
         stops = (loss + means) / 2
+        members.drop_less(loss.mean() / constant)
         improved = run[stops[run] < best_loss[run]]
         best_loss[improved], best_epoch[improved] = stops[improved], epoch
         best[improved] = members.weights[improved]
@@ -116,8 +117,10 @@ def train_members(members: Any, plan: Plan, inputs: TrainingInputs) -> Trained:
         if epoch == plan.trial:
             worse = np.array(means) > pace.clearly * min(means)
             starts[worse], ends[worse] = epoch - 1, epoch
-        # Where a number's loss is little below a constant's, a small late fall is mostly chance.
-        share = np.clip((1 - best_loss / constant) / pace.told, 0, 1) if pace.told else 1.0
+        # In a short table, where a number's loss is little below a constant's, a late small fall is
+        # mostly chance.
+        is_short = pace.told and len(plan.fold) <= LONG_ROWS
+        share = np.clip((1 - best_loss / constant) / pace.told, 0, 1) if is_short else 1.0
         patience = np.maximum(plan.patience, pace.waits * share * progressed)
         waits = (epoch - progressed >= patience) | (epoch > starts)
         # Each of the last few members would take a whole graph's time and hardly change the mean.

@@ -68,6 +68,11 @@ class Members:
             inputs.config | {"options": options.model_copy(update=graph_options).model_dump()}
         )
         self.task_outputs = outputs_of(self.network.schema.task)
+        # What an offset explains, the members do not.
+        adapts = self.task_outputs.pace.exact and inputs.offset is None
+        self.dropout = options.dropout if adapts else 0.0
+        if self.dropout:
+            self.network.read_out.dropout = tf.Variable(self.dropout)
         table = self.network.embed.slots.prepared(table_of(inputs.sequences))
         self.sequences: Sequences = (
             replace(inputs.sequences, table=table)
@@ -140,6 +145,12 @@ class Members:
             losses = losses.astype(np.float64) * self.offset.unit
             outputs = list(map(self.offset.predicted, held_out, outputs))
         return losses, outputs
+
+    def drop_less(self, unexplained: float) -> None:
+        """Drop a smaller share of the last LSTM's outputs, the less of the loss is unexplained."""
+        if self.dropout:
+            share = min(1.0, unexplained / self.task_outputs.pace.exact)
+            self.network.read_out.dropout.assign(self.dropout * share)
 
     def in_shape(self, matrix: np.ndarray) -> list[np.ndarray]:
         """Cut a matrix like `weights` into the network's weights, in their order and shapes."""
