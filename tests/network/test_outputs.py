@@ -19,6 +19,7 @@ from tabular_lstm.network.outputs import (
     residual_quantiles,
 )
 from tabular_lstm.parameters.hyperparameters import Objective, TrainingOptions
+from tabular_lstm.rows.schema import Target
 from tabular_lstm.task import CLASSES, NUMBER, Task
 from tests.helpers.networks import schema_of, sequences_of
 from tests.helpers.trainings import network_of, same, training_of
@@ -215,3 +216,64 @@ def test_forty_classes_are_learned_each_with_its_share_in_each_fold() -> None:
     probabilities = np.asarray(candidate(sequences))
     assert probabilities.shape == (640, 40)
     assert log_loss(labels, probabilities) < np.log(40)
+
+
+def numbers_of(**target: Any) -> Any:
+    """A schema whose label is learned as said."""
+    given = {"mean": 1.0, "deviation": 1.5, **target}
+    return NUMBERS.model_copy(update={"target": Target.model_validate(given)})
+
+
+@pytest.mark.parametrize("too_low", [0.0, 0.5, 10.0])
+def test_the_mean_of_an_asinh_is_that_of_its_quantiles_and_of_the_labels(too_low: float) -> None:
+    targets, outputs = skewed(4000)
+    schema = numbers_of(mean=3, deviation=0.3, asinh=50.0, bounds=(0, 1e9))
+    target = schema.target
+    outputs = outputs - too_low
+    calibration = OF_NUMBER.calibration(targets, outputs, 1.0, TrainingOptions(), None, schema)
+    predicted, lower, upper = OF_NUMBER.predictions(outputs, schema, calibration, None).T
+    labels = target.in_own_unit(targets.astype(np.float64))
+    assert 0.5 <= calibration.factor <= 2
+    if too_low < 1:
+        assert predicted.mean() == pytest.approx(labels.mean(), rel=1e-6)
+    else:
+        assert calibration.factor == 2
+    plain = target.in_own_unit(np.sort(outputs, 1)) @ [0.185, 0, 0.63, 0, 0.185]
+    np.testing.assert_allclose(predicted, calibration.factor * plain)
+    assert (lower <= predicted).all()
+    assert (predicted <= upper).all()
+    # Weights count as rows do.
+    counts = np.random.default_rng(1).integers(1, 3, 4000)
+    weighted, repeated = (
+        OF_NUMBER.calibration(t, z, 1.0, TrainingOptions(), w, schema).factor
+        for t, z, w in (
+            (targets, outputs, counts.astype(float)),
+            (targets.repeat(counts), outputs.repeat(counts, 0), None),
+        )
+    )
+    assert weighted == pytest.approx(repeated)
+
+
+@pytest.mark.parametrize("target", [{}, {"asinh": 5.0, "bounds": (-1e9, 1e9)}, {"median": True}])
+def test_labels_below_0_a_scale_of_their_own_and_a_median_have_no_factor(target: Any) -> None:
+    targets, outputs = skewed(2000)
+    schema = numbers_of(**target)
+    calibration = OF_NUMBER.calibration(targets, outputs, 1.0, TrainingOptions(), None, schema)
+    assert calibration.factor == 1
+    assert "factor" not in calibration.model_dump()  # fingerprints of before hold
+    predicted = OF_NUMBER.predictions(outputs, schema, calibration, None)
+    middle = schema.target.in_own_unit(np.sort(outputs, 1)[:, 2])
+    assert np.array_equal(predicted[:, 0], middle) == bool(target.get("median"))
+
+
+@pytest.mark.parametrize("asinh", [None, 3.0])
+def test_no_prediction_and_no_end_is_beyond_the_bounds(asinh: float | None) -> None:
+    _, outputs = skewed(500)
+    outputs[:50] *= 40
+    schema = numbers_of(asinh=asinh, bounds=(0.5, 6.0))
+    predicted = OF_NUMBER.predictions(outputs, schema, Calibration(factor=2), 0.99)
+    assert (predicted.min(), predicted.max()) == (0.5, 6)
+    assert (predicted[:, 1] <= predicted[:, 0]).all()
+    assert (predicted[:, 0] <= predicted[:, 2]).all()
+    open_end = numbers_of(asinh=None, bounds=(0.5, None))
+    assert OF_NUMBER.predictions(outputs, open_end, Calibration(), 0.99).max() > 100

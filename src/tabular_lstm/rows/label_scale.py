@@ -32,7 +32,7 @@ EXACT = 0.85
 def skew_of(labels: np.ndarray) -> tuple[float, float] | None:
     """Give the median and the largest size of labels that are not 0, if the labels are skewed."""
     sizes = np.abs(labels[labels != 0])
-    if len(labels) < FEWEST or sizes.max(initial=0) < SKEWED * np.median(sizes):
+    if len(labels) < FEWEST or not sizes.size or sizes.max() < SKEWED * np.median(sizes):
         return None
     return float(np.median(sizes)), float(sizes.max())
 
@@ -57,7 +57,7 @@ def with_scale(
     """
     if schema.target is None:
         return schema
-    s = float(np.quantile(np.abs(labels[labels != 0]), 0.1))
+    s = float(np.quantile(np.abs(labels[labels != 0]), 0.1)) if labels.any() else 1.0
     is_asinh, reason = training.label_scale == "asinh", "training.label_scale says so"
     if training.label_scale == "auto":
         is_asinh, reason = _is_better(labels, s, rows_at)
