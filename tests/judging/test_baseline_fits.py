@@ -198,6 +198,26 @@ def test_baselines_of_a_number_give_intervals_that_hold_their_share(unit: float)
     np.testing.assert_allclose(predictions["mean"][:, 0], labels[90:].mean(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("median", [False, True])
+def test_baselines_learn_a_skewed_number_on_the_scale_of_the_network(median: bool) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.exp(rng.normal(5, 1, 1090))
+    target = Target(
+        mean=5, deviation=1, asinh=0.5, bounds=(labels.min(), labels.max()), median=median
+    )
+    predictions = of_task(labels, target=target)
+    held = labels[:90]
+    for name in ("linear_regression", "hist_gradient_boosting"):
+        middle, lower, upper = predictions[name].T
+        assert predictions[name].min() >= labels.min()
+        assert predictions[name].max() <= labels.max()
+        assert 0.8 < np.mean((lower <= held) & (held <= upper)) <= 1
+        assert (lower < upper).all()
+    mean, middle = predictions["mean"][0, 0], np.median(labels[90:])
+    # On this scale the mean of all labels is their median; the factor makes it their mean.
+    assert mean == pytest.approx(middle if median else labels[90:].mean(), rel=0.05)
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 def test_boosting_stops_early_and_is_calibrated(classes: int) -> None:
     """scikit-learn's defaults learn the noise of such rows: their loss is above chance."""

@@ -127,6 +127,34 @@ def test_a_number_is_measured_as_scikit_learn_does(unit: float, weights: np.ndar
         assert found == pytest.approx([measure(*some, **counts) for measure in expected])
 
 
+@BY_WEIGHT
+def test_positive_labels_are_measured_by_their_logarithm_too(weights: np.ndarray | None) -> None:
+    labels, predictions = numbers_of()
+    labels, predictions = np.abs(labels) + 0.1, predictions - 4  # of which some are below 0
+    of = Evaluation(labels, weights, task=OF_NUMBER)
+    judged = of.with_models(ruled({"one": predictions}, {"one": None}), RESAMPLED)
+    measured: Any = judged.metrics["one"]
+    given = labels, predictions[:, 0].clip(0)
+    expected = sk.root_mean_squared_log_error(*given, sample_weight=weights)
+    assert measured.rmsle == pytest.approx(expected)
+    low, high = measured.interval["rmsle"]
+    assert low < measured.rmsle < high
+    labels[0] = 0
+    without: Any = judge(OF_NUMBER, labels, one=predictions).metrics["one"]
+    assert "rmsle" not in without.model_dump()
+    assert [*without.interval] == ["rmse", "mae", "r2"]
+
+
+def test_a_median_is_compared_by_its_mean_absolute_error_alone() -> None:
+    median = Task.of_number(median=True)
+    assert median.shown == ["mae", "rmse", "r2", "rmsle"]
+    (labels, one), (_, other) = numbers_of(), numbers_of(error=0.6)
+    judged = judge(median, labels, one=one, other=other)
+    assert [*judged.compare("one", "other", 0.95)] == ["mae"]
+    assert Task.model_validate_json(median.model_dump_json()) == median
+    assert Task.of_number().model_dump() == {"kind": "number", "classes": ()}  # as before 0.2.0
+
+
 def test_comparisons_of_a_number_do_not_hang_on_its_unit() -> None:
     (labels, one), (_, other) = numbers_of(), numbers_of(error=0.6)
     compared = judge(OF_NUMBER, labels, one=one, other=other).compare("one", "other", 0.95)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tabular_lstm.network.members import Members
 from tabular_lstm.network.plan import Plan
+from tabular_lstm.task import NUMBER
 from tests.helpers.networks import prepared, schema_of, sequences_of
 from tests.helpers.trainings import (
     SCHEMA,
@@ -139,3 +140,17 @@ def test_a_category_that_no_row_has_is_the_mean_by_weight_of_the_others() -> Non
         )
     for one, other in zip(*vectors, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize(("noise", "least", "most"), [(0.0, 0.0, 0.15), (2.0, 0.29, 0.31)])
+def test_less_is_dropped_the_less_of_a_number_is_left_to_explain(
+    noise: float, least: float, most: float
+) -> None:
+    sequences, _ = rows_of(400)
+    rng = np.random.default_rng(0)
+    targets = (sequences[:, 0, 1] + noise * rng.normal(size=400)).astype(np.float32)
+    network = network_of(schema=schema_of(task=NUMBER), dropout=0.3)
+    members, _ = observe(network, sequences, targets, training_of(epochs=40), targets > 0)
+    assert least <= float(members.network.read_out.dropout) <= most
+    of_classes, _ = observe(network_of(dropout=0.3), *rows_of(64), training_of())
+    assert of_classes.network.read_out.dropout == 0.3

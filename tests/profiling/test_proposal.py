@@ -238,3 +238,8 @@ def test_classes_have_their_counts_and_a_number_what_it_spans() -> None:
     assert parameters(proposal)["columns"]["bounds"] == {"sick": [10, None]}
     last = profile_page(profile(TABLE), Layout({}, []), proposal).splitlines()
     assert "Label sick: a number, 46 distinct values, 10 to 32" in last
+    amounts = [round(1.02**x) + 99 for x in range(600)]
+    ages = [20 + x % 45 for x in range(600)]
+    skewed = propose(profile({"age": ages, "amount": amounts}), "amount")
+    text = "half of the values are below 479.5, the largest is 142,100: the run chooses a scale"
+    assert text in parameters_text(skewed)

@@ -82,6 +82,7 @@ def train_members(members: Any, plan: Plan, inputs: TrainingInputs) -> Trained:
     progressed, below = best_epoch.copy(), best_loss.copy()
     task_outputs = members.task_outputs
     pace, constant = task_outputs.pace, task_outputs.loss_of_constant(inputs.targets)
+    is_short = len(plan.fold) <= LONG_ROWS
     best, outputs = members.weights.copy(), [np.empty(0)] * count
     best_outputs = [*outputs]
     # The epoch after which each member's learning rate starts to fall, and the epoch where it is 0.
@@ -112,15 +113,16 @@ def train_members(members: Any, plan: Plan, inputs: TrainingInputs) -> Trained:
         # A loss near 0 falls a little in every epoch: then only a larger fall counts.
         fell = run[stops[run] < below[run]]
         least = (pace.learned * constant - stops[fell]) / 10
-        below[fell] = stops[fell] - np.maximum(least, pace.falls * constant)
+        below[fell] = stops[fell] - np.maximum(least, is_short * pace.falls * constant)
         progressed[fell] = epoch
         if epoch == plan.trial:
             worse = np.array(means) > pace.clearly * min(means)
             starts[worse], ends[worse] = epoch - 1, epoch
         # In a short table, where a number's loss is little below a constant's, a late small fall is
         # mostly chance.
-        is_short = pace.told and len(plan.fold) <= LONG_ROWS
-        share = np.clip((1 - best_loss / constant) / pace.told, 0, 1) if is_short else 1.0
+        share = 1.0
+        if is_short and pace.told:
+            share = np.clip((1 - best_loss / constant) / pace.told, 0, 1)
         patience = np.maximum(plan.patience, pace.waits * share * progressed)
         waits = (epoch - progressed >= patience) | (epoch > starts)
         # Each of the last few members would take a whole graph's time and hardly change the mean.

@@ -260,7 +260,7 @@ class Pace:
     waits: float = 0.5  # least wait before a stop, as a share of the epochs until the last progress
     told: float = 0.0  # in a short table, waits are shorter if less of the loss is explained
     learned: float = 0.1  # below this share of the loss, a loss must fall by more
-    falls: float = 0.0  # the least fall of a loss that counts as progress, as such a share
+    falls: float = 0.0  # in a short table, the least fall of a loss that counts as progress
     trial: int = 0  # in a short table, the epoch after which a clearly worse kind stops; 0: none
     exact: float = 0.0  # below this share of the loss, less is dropped, in proportion
     clearly: float = 1.01  # a kind is clearly worse if its loss is so many times the other's
