@@ -15,7 +15,7 @@ from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows import label_scale
 from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.commands import here, logged, succeeds
-from tests.helpers.project import QUICK, Project
+from tests.helpers.project import QUICK, TINY, Project
 from tests.helpers.scorings import predictions_of
 
 TRAIN, TEST, COLUMNS = 3000, 2000, 40
@@ -142,3 +142,17 @@ def test_a_median_within_bounds_from_the_profile_to_the_scored_rows(project: Pro
     assert scored["lower"].min() >= 0
     assert (scored["lower"] <= scored["prediction"]).all()
     assert (scored["prediction"] <= scored["upper"]).all()
+
+
+@pytest.mark.long
+def test_a_median_that_tells_nothing_is_not_promoted(project: Project) -> None:
+    rows, logarithm = contracts(700, 5)
+    shuffled = np.random.default_rng(0).permutation(np.exp(7 + 1.5 * logarithm)).round(2)
+    path = project.path / "data/01_raw/noise.csv"
+    rows[["n0", "n1", "n2"]].assign(worth=shuffled).to_csv(path, index=False)
+    succeeds(here("profile", str(path), "--label", "worth", "--env", "noise"))
+    settings = TINY | {"training": {"epochs": 15, "objective": {"kind": "median"}}}
+    (project.path / "conf/noise/parameters_tiny.yml").write_text(yaml.safe_dump(settings))
+    said = logged("run", "--env", "noise", "--pipelines", "retraining")
+    assert "Rejected" in said
+    assert "than the median" in said

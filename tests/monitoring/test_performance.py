@@ -95,6 +95,11 @@ def test_an_alarm_says_what_was_measured_and_what_was_promised() -> None:
     assert worse_than_promised(losses, {}, 0.01, A_NUMBER) is None
     better = {"a": (errors / 2) ** 2}
     assert worse_than_promised(better, promised, 0.01, A_NUMBER) is None
+    # A median promised its MAE alone.
+    of_median = {"mae": Estimate(value=1.5, low=1.4, high=1.6)}
+    alarm = f"MAE {np.abs(errors).mean():.4g} of 2,000 labelled rows; promised was 1.5 (1.4 to 1.6)"
+    assert worse_than_promised(losses, of_median, 0.01, A_NUMBER) == alarm
+    assert worse_than_promised(better, of_median, 0.01, A_NUMBER) is None
 
 
 def test_an_incident_that_is_over_is_no_alarm_and_hides_no_later_one() -> None:

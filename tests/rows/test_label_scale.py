@@ -99,6 +99,14 @@ def test_what_asinh_does_not_help_is_learned_as_it_is(
     np.testing.assert_array_equal(target.learned(labels), (labels - plain.mean) / plain.deviation)
 
 
+def test_few_rows_and_rounding_errors_choose_no_scale(table: pd.DataFrame) -> None:
+    few = target_of(table[:200], values_of(table)[:200])
+    assert few.scale == "as it is: fewer than 300 rows are too few to choose a scale"
+    labels = values_of(table).copy()
+    labels[::3] = 1e-310
+    assert target_of(table, labels, label_scale="asinh").asinh == 1e-9 * labels.max()
+
+
 def test_a_label_is_skewed_if_its_largest_value_is_ten_times_the_median() -> None:
     labels = np.r_[np.full(299, 5.0), 50.0]
     assert skew_of(labels) == (5, 50)

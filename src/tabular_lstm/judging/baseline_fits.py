@@ -29,7 +29,6 @@ from tabular_lstm.network.outputs import (
     Calibration,
     choose_threshold,
     judged_places,
-    mean_factor,
     outputs_of,
     residual_quantiles,
 )
@@ -39,7 +38,7 @@ from tabular_lstm.progress import progress
 from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.past_features import as_rows
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import Schema, Target, scale
 from tabular_lstm.task import Task
 
 logger = logging.getLogger(__name__)
@@ -115,6 +114,11 @@ def fit_baselines(
     evaluated, _ = plain_rows(evaluated_sequences, schema)
     labels, weights = train_set.labels.to_numpy(), train_set.weights
     task, target = schema.task, schema.target
+    if target is not None and target.asinh is not None and not target.median:
+        # The mean of a number is learned by squared errors in its own unit.
+        mean, variance = scale(labels)
+        target = Target(mean=mean, deviation=variance**0.5, bounds=target.bounds)
+        columns = columns.model_copy(update={"target": target})
     # All numbers are one stratum.
     strata = labels if task.classes else np.zeros(len(labels), int)
     splits = _splits(strata, train_set.fold_groups, evaluation.seed)
@@ -183,10 +187,7 @@ def fit_baselines(
             losses[name] = np.average(residuals**2, weights=counts) ** 0.5
             half = np.interp(training.coverage, RATES, residual_quantiles(residuals, counts))
             ends = predictions[name] + np.array([0, -half, half])
-            factor = mean_factor(target, actual, target.in_own_unit(out_of_fold[:, 0]), counts)
-            values = target.in_own_unit(ends)
-            values[:, 0] = np.clip(factor * values[:, 0], *target.bounds)
-            predictions[name] = values
+            predictions[name] = target.in_own_unit(ends)
         if task.has_threshold:
             thresholds[name] = choose_threshold(
                 actual, out_of_fold[:, 1], training.objective, counts

@@ -28,6 +28,7 @@ class Model:
         boosted: Whether it is told which columns are categories, stops when the rows that are held
             out no longer gain, and is the mean of several models, calibrated by these rows.
         own: Whether it is a user's own, of `evaluation.baselines`. It is such a mean too.
+        predicts: Of a number only the mean, or only the median. Default: what the task asks for.
     """
 
     words: str
@@ -40,6 +41,7 @@ class Model:
     encoded: bool = False
     boosted: bool = False
     own: bool = False
+    predicts: Literal["", "mean", "median"] = ""
 
     @property
     def said(self) -> str:
@@ -48,6 +50,8 @@ class Model:
 
     def estimator(self, task: Task) -> str:
         """Name the class that is fitted for a task; empty if there is none."""
+        if self.predicts == ("mean" if task.median else "median"):
+            return ""
         return self.classifier if task.classes else self.regressor
 
 
@@ -80,6 +84,16 @@ MODELS: dict[str, Model] = {
         SAME_ANSWER,
         role="simplest",
         regressor="sklearn.dummy.DummyRegressor",
+        predicts="mean",
+    ),
+    "median": Model(
+        "median",
+        GREY,
+        SAME_ANSWER,
+        role="simplest",
+        regressor="sklearn.dummy.DummyRegressor",
+        options={"strategy": "median"},
+        predicts="median",
     ),
     "logistic_regression": Model(
         "logistic regression",

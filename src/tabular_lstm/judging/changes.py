@@ -189,7 +189,8 @@ def check_drift(
     promotion_value, least_fall, has_fallen = None, None, False
     then, limit = champion.promoted_with, promotion.max_champion_fall
     if reason := _why_not_known(champion, evaluation, data_summary):
-        compared += f"; {reason}. Only whether it is worse than {floor_model} was checked"
+        checked = f"Only whether it is worse than {floor_model} was checked"
+        compared += f"; {reason}. {checked if np.isfinite(floor_value) else 'Nothing was checked'}"
     elif then is not None:
         promotion_value = getattr(then, metric)
         compared += f", {metric_text(metric, promotion_value)} when it was promoted"

@@ -32,10 +32,9 @@ class Estimate(Frozen):
     high: float
 
 
-def promised_by(measured: Metrics) -> dict[str, Estimate]:
+def promised_by(measured: Metrics, task: Task) -> dict[str, Estimate]:
     """Return the metrics that the gate compares, as measured on the evaluated rows."""
-    compared = [name for name, metric in METRICS.items() if metric.tolerance is not None]
-    bounds = [(name, measured.interval[name]) for name in compared if name in measured.interval]
+    bounds = [(n, measured.interval[n]) for n in task.compared if n in measured.interval]
     return {
         name: Estimate(value=getattr(measured, name), low=low, high=high)
         for name, (low, high) in bounds
@@ -128,6 +127,9 @@ def worse_than_promised(
         task: What is predicted.
     """
     name, power = ("log_loss", 1) if task.classes else ("rmse", 2)
+    if "mae" in promised and "rmse" not in promised:  # a median's
+        name, power = "mae", 1
+        since = {run: squares**0.5 for run, squares in since.items()}
     if name not in promised:
         return None
     promise = promised[name]

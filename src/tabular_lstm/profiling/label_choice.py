@@ -29,7 +29,7 @@ FEW_CLASSES, AMOUNT = 20, 6
 MOST = 0.5
 
 BY_NAME, ONLY = "by its name", "the only column of two values"
-SKEWED = "; half of the values are below {}, the largest is {}: the run chooses a scale"
+SKEWED = "half of the values are below {}, the largest is {}: the run chooses a scale"
 TWO_VALUES, CLASSES_TOO = ", and it has two values", ", and it has classes"
 LIKELY = " that most rows have and that is no trait, such as sex"
 NO_LABEL = "no label was found; --label may name a column of classes or of numbers."
@@ -310,7 +310,8 @@ def _number_label(column: ColumnProfile, reason: str, unsure: list[str]) -> Prop
     if count := column.odd + sum(codes.values()):
         example = shown(column.odd_example or next(iter(codes)))
         doubts.append(SET_ASIDE.format(counted(count, "row"), TRAITS[NUMBER].not_a_label, example))
-    skewed = SKEWED.format(*map(amount, column.skew)) if column.skew else ""
+    apart = "; " if low > 0 else "; but for zeros and signs "
+    skewed = apart + SKEWED.format(*map(amount, column.skew)) if column.skew else ""
     return ProposedLabel(
         column.name,
         reason,

@@ -13,6 +13,7 @@ Values of the Dependent Variable", JASA 83, 1988.
 from collections.abc import Callable
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tabular_lstm.errors import amount
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
@@ -57,7 +58,9 @@ def with_scale(
     """
     if schema.target is None:
         return schema
-    s = float(np.quantile(np.abs(labels[labels != 0]), 0.02)) if labels.any() else 1.0
+    sizes = np.abs(labels[labels != 0])
+    # Far below the largest are only rounding errors.
+    s = max(float(np.quantile(sizes, 0.02)), 1e-9 * float(sizes.max())) if sizes.size else 1.0
     is_asinh, reason = training.label_scale == "asinh", "training.label_scale says so"
     if training.label_scale == "auto":
         is_asinh, reason = _is_better(labels, s, rows_at)
@@ -81,7 +84,8 @@ def _is_better(
 ) -> tuple[bool, str]:
     """Tell whether asinh(label / s) is clearly easier to learn than the label, and why."""
     if skew_of(labels) is None:
-        return False, "it is not skewed"
+        few = f"fewer than {FEWEST} rows are too few to choose a scale"
+        return False, few if len(labels) < FEWEST else "it is not skewed"
     from sklearn.ensemble import HistGradientBoostingRegressor  # noqa: PLC0415  it takes a second
     from sklearn.model_selection import KFold, cross_val_predict  # noqa: PLC0415
 
@@ -90,14 +94,15 @@ def _is_better(
     # The boosting fails on a feature without values.
     rows = np.nan_to_num(rows_at(places).reshape(len(places), -1), nan=-1e30)
     boosting = HistGradientBoostingRegressor(max_iter=60, random_state=0)
-    plain, scaled = (
-        cross_val_predict(boosting, rows, y, cv=folds) for y in (labels, np.arcsinh(labels / s))
-    )
+    with threadpool_limits(1):  # on busy cores threads of boosted trees wait for each other
+        plain, scaled = (
+            cross_val_predict(boosting, rows, y, cv=folds) for y in (labels, np.arcsinh(labels / s))
+        )
     errors, asinh_errors = np.abs(plain - labels), np.abs(s * np.sinh(scaled) - labels)
     gains, unexplained = errors - asinh_errors, np.mean(errors**2) / labels.var()
     is_clear = gains.mean() > CLEARLY * gains.std() / len(gains) ** 0.5
     return bool(is_clear and unexplained > 1 - EXACT), (
         f"the mean absolute error of a gradient boosting is {amount(asinh_errors.mean())} with "
         f"asinh and {amount(errors.mean())} without, where it explains "
-        f"{100 * (1 - unexplained):.0f} % of the variance"
+        f"{100 * max(1 - unexplained, 0):.0f} % of the variance"
     )

@@ -242,7 +242,7 @@ class Champions:
     def promised(self, run: str) -> dict[str, Estimate]:
         """Return a champion's metrics at promotion; empty if its decision is gone."""
         judgement = self.judgement(run)
-        return promised_by(judgement.candidate) if judgement else {}
+        return promised_by(judgement.candidate, judgement.data.task) if judgement else {}
 
     def reference_of(self, champion: "Artifact") -> Reference:
         """Read the champion's reference, with which scored rows and later test rows are compared.
