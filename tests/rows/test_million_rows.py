@@ -65,7 +65,7 @@ from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.datasets.in_memory import RowsDataset
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import (
-    EvaluationOptions, ReshapingOptions, ValidationOptions
+    EvaluationOptions, ReshapingOptions, TrainingOptions, ValidationOptions
 )
 from tabular_lstm.pipelines import data_processing, reshaping
 
@@ -88,6 +88,7 @@ catalog = DataCatalog({
     "params:split": MemoryDataset(SplitOptions()),
     "params:evaluation": MemoryDataset(EvaluationOptions()),
     "params:reshaping": MemoryDataset(ReshapingOptions()),
+    "params:training": MemoryDataset(TrainingOptions()),
     **{f"{side}_rows": RowsDataset(filepath=f"{folder}/{side}.parquet") for side in SIDES},
     **{name: MemoryDataset(copy_mode="assign") for name in (
         "valid_rows", "accepted_rows", "quarantined_rows",
