@@ -337,7 +337,7 @@ class EvaluationOptions(Parameters):
         Annotated[
             str,
             matching(
-                r"(?!(?i:candidate|champion|mean|majority.class|(logistic|linear).regression|"
+                r"(?!(?i:candidate|champion|mean|median|majority.class|(logistic|linear).regression|"
                 r"(hist.)?gradient.boosting)$)[A-Za-z][\w .+()-]{0,39}",
                 "a name that no other model has: a letter, then at most 39 letters, digits, blanks "
                 "and _ . + - ( )",
