@@ -75,7 +75,7 @@ def test_money_is_learned_as_well_as_on_the_logarithm_by_hand() -> None:
     assert rmsle(truth, middle) <= 1.02 * rmsle(truth, by_hand_median)
 
 
-SYMMETRIC: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+OTHER_LABELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "symmetric": lambda values: values,
     "with negatives": lambda values: np.sinh(1.2 * values),
     "with zeros": lambda values: np.where(values < 0.5, 0.0, np.exp(values)),
@@ -84,12 +84,12 @@ SYMMETRIC: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @pytest.mark.long
 @pytest.mark.no_cover  # trainings alone
-@pytest.mark.parametrize("name", SYMMETRIC)
+@pytest.mark.parametrize("name", OTHER_LABELS)
 def test_other_labels_change_by_no_more_than_chance(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (rows, values), (new, new_values) = contracts(1500, 3), contracts(TEST, 4)
-    labels, truth = SYMMETRIC[name](values), SYMMETRIC[name](new_values)
+    labels, truth = OTHER_LABELS[name](values), OTHER_LABELS[name](new_values)
     chosen = LSTMRegressor(random_state=0).fit(rows, labels)
     monkeypatch.setattr(label_scale, "SKEWED", np.inf)
     as_it_is = LSTMRegressor(random_state=0).fit(rows, labels)

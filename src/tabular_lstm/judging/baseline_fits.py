@@ -99,7 +99,9 @@ def fit_baselines(
 
     The other baselines are fitted on all rows with the defaults of scikit-learn, and enough
     iterations for the logistic regression to converge. For a number, the linear model is a ridge
-    regression, which accepts collinear columns. A linear model gets medians for missing numbers,
+    regression, which accepts collinear columns. The mean of a number is learned by squared errors
+    in the label's own unit; a median is learned on the network's scale, by gradient boosting from
+    absolute errors. A linear model gets medians for missing numbers,
     standardized numbers and one-hot categories. Rows count by their weights, except for medians and
     standardization. With more than two million rows, the folds have two million random rows.
 
@@ -115,7 +117,7 @@ def fit_baselines(
     labels, weights = train_set.labels.to_numpy(), train_set.weights
     task, target = schema.task, schema.target
     if target is not None and target.asinh is not None and not target.median:
-        # The mean of a number is learned by squared errors in its own unit.
+        # A mean that was learned as asinh would be a median when it is turned back.
         mean, variance = scale(labels)
         target = Target(mean=mean, deviation=variance**0.5, bounds=target.bounds)
         columns = columns.model_copy(update={"target": target})

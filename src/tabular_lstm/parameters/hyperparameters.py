@@ -64,7 +64,8 @@ class Ensemble(Parameters):
     Attributes:
         members: How many networks of each kind are trained and averaged. Each network learns from
             all train rows except its own eighth. With more than 20,000 rows at most 4 are trained,
-            and, but for histories, a kind that is clearly worse stops early.
+            and, but for histories, a kind that is clearly worse stops early. If the label is a
+            number, it does so with fewer rows too.
         dimensions: Size of a feature's embedding vector.
         frequencies: How many learned frequencies embed a numeric feature.
         frequency_scale: Standard deviation of the frequencies before training, for each kind of
@@ -72,7 +73,8 @@ class Ensemble(Parameters):
             too. One number means one kind. Of histories, the first of two kinds reads the row with
             its past features, and the second, or a single one, the history.
         units: Size of each bidirectional LSTM, from the input to the output.
-        dropout: Share of the last LSTM's outputs that are dropped in training.
+        dropout: Share of the last LSTM's outputs that are dropped in training. If the label is a
+            number that is nearly a function of the features, it falls as this function is learned.
         feature_dropout: Share of a row's features that are dropped in training, for each kind of
             member. Each training step draws other features. Further kinds use the last number.
     """
