@@ -50,8 +50,8 @@ class Plan:
     # For histories: each row's customer, numbered from 0, (rows,).
     customers: np.ndarray | None = None
     first: int = 0  # the number of the first member of this plan
-    # The epoch after which a kind that is clearly worse stops; 0 if none does. It does not stop in a
-    # group: other groups may have members of the same kind, and go on.
+    # The epoch after which a kind that is clearly worse stops; 0 if none does. Not in a group:
+    # other groups may have members of the same kind, and go on.
     trial: int = 0
 
     def of_members(self, numbers: range) -> "Plan":
