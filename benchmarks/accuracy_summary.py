@@ -45,6 +45,7 @@ NAMES = {
     "hist_gradient_boosting": "HistGradientBoosting",
     "catboost_tuned": "eight CatBoosts, tuned",
     "realmlp": "RealMLP, eight folds",
+    "tabm": "TabM",
 }
 # A table is of the sets that these have in full.
 NEEDED = [NETWORK, EIGHT, "lightgbm_bagged"]

@@ -15,8 +15,10 @@ such folds.
 - `catboost_tuned` is the best of 50 such bags by Optuna's TPE, in the space of Shwartz-Ziv and
   Armon, "Tabular Data: Deep Learning Is Not All You Need", 2022.
 - `realmlp` (Holzmüller et al., "Better by Default", NeurIPS 2024) has the defaults of pytabkit, but
-  for what its documentation advises where log loss counts, and pytabkit's own eight folds. PyTorch
-  is heavy: `make benchmark-torch` makes an environment for it.
+  for what its documentation advises where log loss counts, and pytabkit's own eight folds.
+- `tabm` (Gorishniy et al., "TabM", ICLR 2025) has the defaults of pytabkit: one network of 32
+  members that a fifth of the train rows stops.
+- Both need PyTorch, which is heavy: `make benchmark-torch` makes an environment for them.
 """
 
 import os
@@ -309,20 +311,37 @@ def catboost_tuned(categories: list[str], number: bool = False) -> TunedCatBoost
 
 
 def realmlp(categories: list[str], number: bool = False) -> Any:
-    """Bag RealMLP. A missing number becomes the mean, and a column tells that it was missing."""
+    """Bag RealMLP."""
     from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor  # noqa: PLC0415
 
+    common = torch_parameters(number) | {"n_cv": MEMBERS}
+    return with_missing_filled(
+        RealMLP_TD_Regressor(**common) if number else RealMLP_TD_Classifier(**common, use_ls=False)
+    )
+
+
+def tabm(categories: list[str], number: bool = False) -> Any:
+    """Take TabM, which has 32 members in one network."""
+    from pytabkit import TabM_D_Classifier, TabM_D_Regressor  # noqa: PLC0415
+
+    return with_missing_filled(
+        (TabM_D_Regressor if number else TabM_D_Classifier)(**torch_parameters(number))
+    )
+
+
+def torch_parameters(number: bool) -> dict[str, Any]:
+    """Give what pytabkit's models have in common."""
     cores = thread_count()
-    common = {
+    return {
         "device": "cpu",
         "random_state": 0,
-        "n_cv": MEMBERS,
         "n_threads": cores if cores > 0 else None,
         "val_metric_name": "rmse" if number else "cross_entropy",
     }
-    network = (
-        RealMLP_TD_Regressor(**common) if number else RealMLP_TD_Classifier(**common, use_ls=False)
-    )
+
+
+def with_missing_filled(network: Any) -> Any:
+    """Replace a missing number by the mean, and add a column that tells that it was missing."""
     filled = make_column_transformer(
         (SimpleImputer(add_indicator=True), make_column_selector(dtype_include="number")),
         remainder="passthrough",
@@ -344,6 +363,7 @@ METHODS: dict[str, Method] = {
         hist_gradient_boosting,
         catboost_tuned,
         realmlp,
+        tabm,
     )
 }
 # Each is measured where no method is named.

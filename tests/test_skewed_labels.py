@@ -2,77 +2,32 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
+import skewed_labels
 import yaml
+from skewed_labels import contracts
 
 from tabular_lstm.estimator import LSTMRegressor
-from tabular_lstm.network.score import score
-from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows import label_scale
-from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.commands import here, logged, succeeds
 from tests.helpers.project import QUICK, TINY, Project
 from tests.helpers.scorings import predictions_of
 
-TRAIN, TEST, COLUMNS = 3000, 2000, 40
-
-
-def contracts(count: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Forty columns, some of categories with hundreds of values, and the logarithm of a value."""
-    causes = np.random.default_rng(99)
-    of_kind, of_place, weights = (
-        causes.normal(size=300),
-        causes.normal(size=200),
-        causes.normal(size=8),
-    )
-    rng = np.random.default_rng(seed)
-    rows = pd.DataFrame({f"n{place}": rng.normal(size=count) for place in range(COLUMNS - 2)})
-    kinds, places = rng.integers(300, size=count), rng.integers(200, size=count)
-    logarithm = 0.3 * rows.iloc[:, :8].to_numpy() @ weights + 0.4 * rows["n0"] * rows["n1"]
-    logarithm += 0.6 * of_kind[kinds] + 0.4 * of_place[places] + 0.6 * rng.normal(size=count)
-    rows["kind"] = pd.Categorical([f"K{kind:03}" for kind in kinds])
-    rows["place"] = pd.Categorical([f"P{place:03}" for place in places])
-    return rows, logarithm.to_numpy()
-
-
-def rmsle(labels: np.ndarray, predicted: np.ndarray) -> float:
-    return float(np.sqrt(np.mean((np.log1p(predicted.clip(0)) - np.log1p(labels)) ** 2)))
-
-
-def errors_of(labels: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
-    """RMSE and MAE."""
-    errors = predicted - labels
-    return float(np.sqrt(np.mean(errors**2))), float(np.abs(errors).mean())
+TEST = 2000
 
 
 @pytest.mark.long
 @pytest.mark.no_cover  # trainings alone
 def test_money_is_learned_as_well_as_on_the_logarithm_by_hand() -> None:
-    (rows, logarithm), (new, new_logarithm) = contracts(TRAIN, 1), contracts(TEST, 2)
-    labels, truth = np.exp(7 + logarithm), np.exp(7 + new_logarithm)
-    model = LSTMRegressor(random_state=0).fit(rows, labels)
-    target = model.network_.schema.target
-    assert target.asinh is not None
-    by_hand = LSTMRegressor(random_state=0).fit(rows, np.log(labels))
-    by_hand_median = np.exp(by_hand.predict(new))
-    # Smeared by the train rows, as one would by hand.
-    smeared = by_hand_median * labels.mean() / np.exp(by_hand.predict(rows)).mean()
-    predicted, (lower, upper) = model.predict(new), model.predict_interval(new).T
-    assert errors_of(truth, predicted)[0] <= 1.02 * errors_of(truth, smeared)[0]
-    assert lower.min() >= 0
-    assert 0.87 < np.mean((lower <= truth) & (truth <= upper)) < 0.93
-
-    # The same network says the median too.
-    scorer = Scorer.of(model.network_)
-    as_median = target.model_copy(update={"median": True})
-    says_median = replace(scorer, schema=scorer.schema.model_copy(update={"target": as_median}))
-    middle = score(says_median, to_sequences(new, scorer.schema))[:, 0]
-    assert errors_of(truth, middle)[1] <= 1.02 * errors_of(truth, by_hand_median)[1]
-    assert rmsle(truth, middle) <= 1.02 * rmsle(truth, by_hand_median)
+    measured = skewed_labels.measure(3000, seed=1)
+    assert measured.learned == "asinh"
+    assert measured.rmse <= 1.02
+    assert measured.mae <= 1.02
+    assert measured.rmsle <= 1.02
+    assert measured.lowest >= 0
+    assert 0.87 < measured.coverage < 0.93
 
 
 OTHER_LABELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
