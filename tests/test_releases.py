@@ -22,7 +22,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import CatalogProtocol, DatasetError
 from pydantic import BaseModel, ValidationError, create_model
 
-from tabular_lstm import __version__
+from tabular_lstm import __version__, compare
 from tabular_lstm.errors import DataError
 from tabular_lstm.estimator import LSTMClassifier, LSTMRegressor
 from tabular_lstm.files import sha256
@@ -239,6 +239,51 @@ def kept_names(path: Path, content: bytes | None = None) -> set[str]:
     return key_paths(json.loads(text.splitlines()[0] if path.suffix == ".jsonl" else text))
 
 
+def assert_compared_alike(project: Project, env: str, judgement: dict[str, Any]) -> None:
+    """`compare` says of the written predictions what the gate decided."""
+    task = load_champion(project.path, env).schema.task
+    ours, theirs = (
+        pd.read_csv(project.versions(f"07_model_output/{output}_predictions.csv", env)[-1])
+        for output in ("candidate", "champion")
+    )
+    (check,) = [check for check in judgement["checks"] if check["name"] == "champion"]
+    run, expected = next(iter(check["compared"].items()))
+    candidate, champion = (
+        values[:, 0] if not task.classes else values
+        for values in (task.from_columns(ours, "candidate"), task.from_columns(theirs, run))
+    )
+    counts = ~np.isnan(champion.reshape(len(champion), -1)).any(axis=1)
+    assert not counts.all()  # the champion was trained on the other rows
+    labels = [*map(task.classes.index, ours["label"])] if task.classes else ours["label"]
+    raw = pd.read_csv(project.path / f"data/01_raw/{env}.csv").iloc[ours["row"] - 1].reset_index()
+    weights, patients = (
+        raw[name][counts] if name in raw else None for name in ("weight", "patient")
+    )
+    compared = compare(
+        np.array(labels)[counts],
+        candidate[counts],
+        champion[counts],
+        task=task.kind,
+        groups=patients,
+        weights=weights,
+        tolerance=dict.fromkeys(expected, 1.0),
+        resamples=100,  # as in the conf of the releases
+    )
+    assert compared.differences.keys() == expected.keys()
+    for metric, numbers in expected.items():
+        measured = compared.differences[metric].model_dump()
+        assert measured == pytest.approx(numbers, rel=1e-3, abs=1e-5), metric
+    measured_champion = judgement["champions"][0]["metrics"]
+    # Accuracy is at the champion's own threshold there, and at 0.5 here.
+    for metric, (value, *interval) in compared.champion.items():
+        if metric == "accuracy":
+            continue
+        assert value == pytest.approx(measured_champion[metric], rel=1e-4, abs=2e-5)
+        kept = measured_champion["interval"][metric]
+        assert interval == pytest.approx(kept, rel=1e-3, abs=2e-5)
+    assert compared.not_worse == check["passed"] or len(check["compared"]) > 1
+
+
 DOCUMENTS = (
     "06_models/candidate.keras",
     "07_model_output/reference.json",
@@ -270,6 +315,8 @@ def test_a_candidate_is_judged_beside_the_old_champion_and_leaves_the_same_names
         assert not classes or {*table["label"]} == {*classes}
         endings = {name.partition("_")[2] for name in table if "_" in name}
         assert endings == {0: {"lower", "upper"}, 2: set()}.get(len(classes), {*classes})
+    if env != "histories":  # of which customers are drawn, whom these files do not name
+        assert_compared_alike(left, env, decision["judgement"])
     page = left.versions("08_reporting/report.html", env)[-1].read_text()
     assert re.search(r"[1-9]e\+\d", page.partition("<h2>The features")[2][:20_000]) is None
 

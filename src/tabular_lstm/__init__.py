@@ -17,11 +17,12 @@ if logging.getLogger("matplotlib").level == logging.NOTSET:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 __version__ = "0.2.0.dev0"
-__all__ = ["LSTMClassifier", "LSTMRegressor", "load_champion"]
+__all__ = ["LSTMClassifier", "LSTMRegressor", "compare", "load_champion"]
 
 WHERE = {
     "LSTMClassifier": "tabular_lstm.estimator",
     "LSTMRegressor": "tabular_lstm.estimator",
+    "compare": "tabular_lstm.judging.compare",
     "load_champion": "tabular_lstm.serving.champion",
 }
 

@@ -300,8 +300,9 @@ def check_champions(
     faults, facts = [], ["there was no champion to compare with"]
     if serving in compared:
         differences = compared[serving]
-        rivals.insert(0, (serving, f"champion {serving}", differences))
-        facts = [f"not worse than the champion {serving} ({_numbers(differences)})"]
+        champion_words = f"champion {serving}".rstrip()  # without a run id in `judging.compare`
+        rivals.insert(0, (serving, champion_words, differences))
+        facts = [f"not worse than the {champion_words} ({_numbers(differences)})"]
         facts += [f"not compared with {run}: {why}" for run, why in not_compared.items()]
     elif serving:
         facts = [f"not compared with the champion {serving}: {not_compared[serving]}"]

@@ -1,0 +1,159 @@
+"""The gate's comparison of a candidate with a champion, for the predictions of any two models.
+
+It needs neither Kedro nor TensorFlow, nor files of this project. The gate makes the same comparison
+in `gate.check_champions`; what else the gate checks needs a run.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from tabular_lstm.judging.baselines import CANDIDATE
+from tabular_lstm.judging.comparison import Comparison, Evaluation, Predictions
+from tabular_lstm.judging.gate import ComparedChampion, check_champions
+from tabular_lstm.metrics import METRICS
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions
+from tabular_lstm.parameters.runs import PromotionOptions
+from tabular_lstm.rows.weights import scaled
+from tabular_lstm.task import NUMBER, Task
+
+CHAMPION = ""  # no run id
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A candidate beside a champion on the same rows.
+
+    Attributes:
+        candidate, champion: For each metric its value and the ends of its 95 % interval.
+        differences: For each metric that the gate compares, the candidate's value minus the
+            champion's, with one-sided bounds at `confidence`, see `comparison.Difference`.
+        intervals: For each of these metrics, the 95 % interval of the difference.
+        verdict: `better` or `worse` if the interval of the main metric's difference excludes 0,
+            else `level`. The main metric is ROC AUC, RMSE of a number, and MAE of a median.
+        not_worse: Whether the gate would let the candidate pass: it is shown not to be worse by
+            more than the tolerance in any of these metrics.
+        sentence: The gate's sentence about it.
+    """
+
+    candidate: dict[str, tuple[float, float, float]]
+    champion: dict[str, tuple[float, float, float]]
+    differences: Comparison
+    intervals: dict[str, tuple[float, float]]
+    verdict: Literal["better", "level", "worse"]
+    not_worse: bool
+    sentence: str
+
+
+def compare(
+    labels: ArrayLike,
+    candidate: ArrayLike,
+    champion: ArrayLike,
+    *,
+    task: Literal["two classes", "classes", "number", "median"] = "two classes",
+    groups: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    tolerance: dict[str, float] | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Compared:
+    """Judge a candidate beside a champion by their predictions of the same held-out rows.
+
+    Args:
+        labels: (rows,): classes of any type, or numbers.
+        candidate: Probabilities (rows, classes) with the classes in sorted order, as from
+            scikit-learn's `predict_proba`; with two classes also (rows,), the probability of the
+            second class. For a number, predictions (rows,). A missing prediction, NaN, counts as a
+            wrong one.
+        champion: The same of the other model.
+        task: What the labels are; `median` is a number whose predictions are compared by MAE alone.
+        groups: (rows,): the group of each row, such as a customer. Whole groups are resampled.
+            Default: each row is its own group.
+        weights: (rows,): how much a row counts, above 0. Default: all the same.
+        tolerance: By how much the candidate may be worse: `roc_auc`, `log_loss`; for a number
+            `rmse`, `mae`, in standard deviations of the labels. Default: 0.02 each.
+        confidence: One-sided confidence of the gate's bounds.
+        resamples: Bootstrap resamples of the rows, at least 100.
+        seed: Their seed.
+
+    Raises:
+        ValueError: The shapes do not match, a label, weight or group is missing, the labels are
+            not of the task, a row's probabilities do not add up to 1, or an option is impossible.
+
+    Examples:
+        >>> labels = [0, 1] * 50
+        >>> sure = [0.1, 0.9] * 50
+        >>> compare(labels, candidate=sure, champion=[0.5] * 100).verdict
+        'better'
+    """
+    actual, of_number = _of_each_row(labels, "labels"), task in {NUMBER, "median"}
+    classes, codes = np.unique(actual, return_inverse=True)
+    judged = Task.of_number(task == "median") if of_number else Task.of_classes(classes.tolist())
+    if len(classes) < 2 or task not in {judged.kind, "median"}:
+        raise ValueError(f"task {task!r}: the labels have {len(classes)} different values")
+    if weights is not None and not (np.asarray(weights) > 0).all():
+        raise ValueError("weights: expected numbers above 0")
+    rows, resampling = len(actual), EvaluationOptions(bootstrap_resamples=resamples, seed=seed)
+    models = {
+        CANDIDATE: _predictions(candidate, "candidate", rows, judged),
+        CHAMPION: _predictions(champion, "champion", rows, judged),
+    }
+    evaluation = Evaluation(
+        actual.astype(float) if of_number else codes,
+        None if weights is None else scaled(_of_each_row(weights, "weights", rows).astype(float)),
+        None if groups is None else pd.factorize(_of_each_row(groups, "groups", rows))[0],
+        task=judged,
+    ).with_models(models, resampling)
+    promotion = PromotionOptions(tolerance=tolerance or {}, confidence=confidence)
+    check = check_champions(evaluation, [ComparedChampion(run_id=CHAMPION, sha256="")], promotion)
+    main, intervals = judged.traits.main, {}
+    for metric in judged.compared:
+        intervals[metric] = evaluation.interval(CANDIDATE, CHAMPION, metric)
+    low, high = sorted(METRICS[main].worse * end for end in intervals[main])
+    measured = {
+        name: {m: (float(getattr(metrics, m)), *ends) for m, ends in metrics.interval.items()}
+        for name, metrics in evaluation.metrics.items()
+    }
+    return Compared(
+        candidate=measured[CANDIDATE],
+        champion=measured[CHAMPION],
+        differences=check.compared[CHAMPION],
+        intervals=intervals,
+        verdict="better" if high < 0 else "worse" if low > 0 else "level",
+        not_worse=check.passed,
+        sentence=check.sentence,
+    )
+
+
+def _of_each_row(values: ArrayLike, name: str, rows: int | None = None) -> np.ndarray:
+    array = np.asarray(values)
+    missing_count = int(pd.isna(array).sum())
+    if array.ndim != 1 or len(array) != (rows or len(array)) or missing_count:
+        raise ValueError(
+            f"{name}: expected one value for each of the {rows or len(array)} rows, none missing; "
+            f"got shape {array.shape} with {missing_count} missing"
+        )
+    return array
+
+
+def _predictions(values: ArrayLike, name: str, rows: int, task: Task) -> Predictions:
+    """Give predictions the shape in which models are measured, see `tabular_lstm.metrics`."""
+    array = np.asarray(values, float)
+    if task.has_threshold and array.ndim == 1:
+        array = np.stack([1 - array, array], axis=1)
+    if array.shape != ((rows, len(task.classes)) if task.classes else (rows,)):
+        raise ValueError(
+            f"{name}: its shape {array.shape} is not that of {rows} rows of {task.in_words}"
+        )
+    if not task.classes:  # no metric here reads the ends of the intervals
+        return Predictions(np.repeat(array[:, None], 3, axis=1), None)
+    sums = array[~np.isnan(array).any(axis=1)].sum(axis=1)
+    if (array < 0).any() or (np.abs(sums - 1) > 1e-3).any():
+        raise ValueError(
+            f"{name}: expected probabilities of 0 or more that add up to 1 in each row"
+        )
+    return Predictions(array, 0.5 if task.has_threshold else None)
