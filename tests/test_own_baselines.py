@@ -184,9 +184,9 @@ def test_own_baselines_of_classes_and_of_a_number(task: str, project: Project) -
     best = min(losses, key=losses.__getitem__)
     words = MODELS[best].words if best in MODELS else best
     first_screen = page.text.partition("§ ")[0]
-    assert f" {words} best of the baselines, by " in first_screen
+    assert f" {words} best of the baselines by out-of-fold loss" in first_screen
     assert re.search(
-        rf"The candidate loses to {words}, by [^.]+ rows. Of the baselines", first_screen
+        rf"The candidate loses to {words}, by [^.]+ rows. This baseline has", first_screen
     )
 
 

@@ -267,7 +267,7 @@ def assert_compared_alike(project: Project, env: str, judgement: dict[str, Any])
         groups=patients,
         weights=weights,
         tolerance=dict.fromkeys(expected, 1.0),
-        resamples=100,  # as in the conf of the releases
+        bootstrap_resamples=100,  # as in the conf of the releases
     )
     assert compared.differences.keys() == expected.keys()
     for metric, numbers in expected.items():

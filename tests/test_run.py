@@ -114,7 +114,7 @@ def test_a_run_in_a_process_of_its_own_is_the_same_to_the_byte_and_logs_plainly(
     shown = Parsed(page.read_text()).text
     first, *sections = shown.split("§ ")
     assert first.startswith("Judged: run ")
-    assert "This run decided nothing about what serves." in first
+    assert "This run did not decide which model serves." in first
     assert "What drives the prediction glucose " in first
     headings = ("The candidate beside", "The data", "The features", "The figures", "Small print")
     for section, heading in zip(sections, headings, strict=True):

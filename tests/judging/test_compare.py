@@ -70,8 +70,11 @@ def test_rows_of_a_group_are_drawn_together_and_rows_count_by_their_weight() -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"labels": [0, 1, None, 1]}, r"labels: .* none missing; got shape \(4,\) with 1 missing"),
-        ({"labels": [0, 1, 2, 1]}, "task 'two classes': the labels have 3 different values"),
+        ({"labels": [0, 1, None, 1]}, r"labels: .* got shape \(4,\) with 1 missing"),
+        ({"labels": [0, 1, 2, 1]}, "task 'two classes' with 3 different labels"),
+        ({"task": "regression"}, "expected 'two classes' with two"),
+        ({"candidate": [0.1, np.inf, 0.2, 0.8]}, "candidate: some predictions are infinite"),
+        ({}, "there are 2 rows, or groups, of class 0: too few to compare"),
         ({"candidate": [0.1, 0.2]}, r"candidate: its shape \(2, 2\) is not that of 4 rows"),
         ({"champion": [-1, 0.2, 3, 0.4]}, "champion: expected probabilities of 0 or more"),
         ({"weights": [1, 1, -1, 1]}, "weights: expected numbers above 0"),
@@ -88,7 +91,7 @@ def test_what_cannot_be_compared_is_refused(arguments: dict, message: str) -> No
 def test_neither_kedro_nor_tensorflow_is_imported() -> None:
     code = (
         "import sys; from tabular_lstm import compare; "
-        "compare([0, 1] * 9, [.2, .9] * 9, [.5] * 18);"
+        "compare([0, 1] * 20, [.2, .9] * 20, [.5] * 40);"
         "print(*{'kedro', 'tensorflow', 'keras'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -140,7 +140,7 @@ def test_the_verdict_comes_first_and_all_else_in_its_order(runs: list[Run]) -> N
         losses = json.loads(predicted)["losses"]
         best = min(losses, key=losses.__getitem__)
         assert run.judgement["best_baseline"] == best
-        assert f"{MODELS[best].words} best of the baselines, by log loss out of fold" in verdict
+        assert f"{MODELS[best].words} best of the baselines by out-of-fold loss" in verdict
         # The first run has no champion to compare with or to return to, and no bad row.
         expected = (FIRST if run is runs[0] else HEADINGS).split("|")
         quarantined = run.judgement["data"]["quarantined_rows"]
@@ -257,7 +257,7 @@ def test_the_page_of_a_number_speaks_in_its_unit(served: Project) -> None:
             f" {100 * metrics['coverage']:.1f} % {metric_text('width', metrics['width'])} "
             in beside
         )
-    assert "which shall hold 90 % of the labels" in beside
+    assert "which should contain 90 % of the labels" in beside
     label = run.judgement["data"]["label"]
     assert f"mean ± deviation {metric_text('rmse', label['mean'])} ± " in shown
     common = {"partial_dependence", "learning_curves", "importance_chart"}

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from tabular_lstm.judging.baselines import CANDIDATE
 from tabular_lstm.judging.comparison import Comparison, Evaluation, Predictions
 from tabular_lstm.judging.gate import ComparedChampion, check_champions
+from tabular_lstm.judging.model_metrics import fewest_rows
 from tabular_lstm.metrics import METRICS
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.parameters.runs import PromotionOptions
@@ -58,7 +59,7 @@ def compare(
     weights: ArrayLike | None = None,
     tolerance: dict[str, float] | None = None,
     confidence: float = 0.95,
-    resamples: int = 1000,
+    bootstrap_resamples: int = 1000,
     seed: int = 0,
 ) -> Compared:
     """Judge a candidate beside a champion by their predictions of the same held-out rows.
@@ -77,7 +78,7 @@ def compare(
         tolerance: By how much the candidate may be worse: `roc_auc`, `log_loss`; for a number
             `rmse`, `mae`, in standard deviations of the labels. Default: 0.02 each.
         confidence: One-sided confidence of the gate's bounds.
-        resamples: Bootstrap resamples of the rows, at least 100.
+        bootstrap_resamples: Resamples of the rows, at least 100.
         seed: Their seed.
 
     Raises:
@@ -94,10 +95,13 @@ def compare(
     classes, codes = np.unique(actual, return_inverse=True)
     judged = Task.of_number(task == "median") if of_number else Task.of_classes(classes.tolist())
     if len(classes) < 2 or task not in {judged.kind, "median"}:
-        raise ValueError(f"task {task!r}: the labels have {len(classes)} different values")
-    if weights is not None and not (np.asarray(weights) > 0).all():
+        raise ValueError(
+            f"task {task!r} with {len(classes)} different labels: expected 'two classes' with two, "
+            "'classes' with more, or 'number' or 'median' with two or more"
+        )
+    if weights is not None and not (np.asarray(weights, float) > 0).all():
         raise ValueError("weights: expected numbers above 0")
-    rows, resampling = len(actual), EvaluationOptions(bootstrap_resamples=resamples, seed=seed)
+    rows = len(actual)
     models = {
         CANDIDATE: _predictions(candidate, "candidate", rows, judged),
         CHAMPION: _predictions(champion, "champion", rows, judged),
@@ -107,8 +111,21 @@ def compare(
         None if weights is None else scaled(_of_each_row(weights, "weights", rows).astype(float)),
         None if groups is None else pd.factorize(_of_each_row(groups, "groups", rows))[0],
         task=judged,
-    ).with_models(models, resampling)
-    promotion = PromotionOptions(tolerance=tolerance or {}, confidence=confidence)
+    ).with_models(
+        models,
+        EvaluationOptions.model_validate(
+            {"bootstrap_resamples": bootstrap_resamples, "seed": seed}
+        ),
+    )
+    promotion = PromotionOptions.model_validate(
+        {"tolerance": tolerance or {}, "confidence": confidence}
+    )
+    fewest, of_class = fewest_rows(evaluation, judged)
+    if fewest < promotion.min_test_rows_per_class:
+        raise ValueError(
+            f"there are {fewest} rows, or groups,{of_class}: too few to compare two models; "
+            f"expected at least {promotion.min_test_rows_per_class}"
+        )
     check = check_champions(evaluation, [ComparedChampion(run_id=CHAMPION, sha256="")], promotion)
     main, intervals = judged.traits.main, {}
     for metric in judged.compared:
@@ -131,11 +148,11 @@ def compare(
 
 def _of_each_row(values: ArrayLike, name: str, rows: int | None = None) -> np.ndarray:
     array = np.asarray(values)
-    missing_count = int(pd.isna(array).sum())
+    missing_count = int(pd.Series(array.ravel()).replace([np.inf, -np.inf], np.nan).isna().sum())
     if array.ndim != 1 or len(array) != (rows or len(array)) or missing_count:
         raise ValueError(
-            f"{name}: expected one value for each of the {rows or len(array)} rows, none missing; "
-            f"got shape {array.shape} with {missing_count} missing"
+            f"{name}: expected one finite value for each of the {rows or len(array)} rows; "
+            f"got shape {array.shape} with {missing_count} missing or infinite"
         )
     return array
 
@@ -149,6 +166,8 @@ def _predictions(values: ArrayLike, name: str, rows: int, task: Task) -> Predict
         raise ValueError(
             f"{name}: its shape {array.shape} is not that of {rows} rows of {task.in_words}"
         )
+    if np.isinf(array).any():
+        raise ValueError(f"{name}: some predictions are infinite")
     if not task.classes:  # no metric here reads the ends of the intervals
         return Predictions(np.repeat(array[:, None], 3, axis=1), None)
     sums = array[~np.isnan(array).any(axis=1)].sum(axis=1)

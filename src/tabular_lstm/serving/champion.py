@@ -35,10 +35,10 @@ from tabular_lstm.serving.promotion_log import (
 
 @dataclass(frozen=True)
 class Champion:
-    """The model that served when it was loaded; a later promotion does not change it.
+    """The model that was serving when it was loaded; a later promotion does not change it.
 
-    `load_champion` creates it. It predicts the label `schema.label` with the classes
-    `schema.task.classes` in this order, or a number, even if conf has changed since.
+    Use `load_champion` to create one. It predicts the label `schema.label`: the classes
+    `schema.task.classes`, in this order, or a number, even if conf has changed since.
     """
 
     artifact: Artifact
@@ -46,27 +46,27 @@ class Champion:
 
     @property
     def file(self) -> str:
-        """Path of its file, the candidate of the run that the promotion log names."""
+        """Path of its file: the candidate of the run named in the promotion log."""
         return self.artifact.file
 
     @property
     def run_id(self) -> str:
-        """Id of the run that trained it."""
+        """ID of the run that trained it."""
         return str(self.artifact.run_id)
 
     @property
     def sha256(self) -> str:
-        """Hash of its file, as in the promotion log."""
+        """SHA-256 hash of its file, as recorded in the promotion log."""
         return self.artifact.sha256
 
     @property
     def schema(self) -> Schema:
-        """The features that it needs, and what was learned about each."""
+        """The features it needs, and what was learned about each."""
         return self.artifact.scorer.schema
 
     @property
     def threshold(self) -> float | None:
-        """Probability from which a row is called positive; None unless the task is two classes."""
+        """Lowest probability of a positive decision; None unless the task is two classes."""
         calibration = self.artifact.scorer.calibration
         return calibration.threshold if self.schema.task.has_threshold else None
 
@@ -77,8 +77,8 @@ class Champion:
             rows: See `predict`.
 
         Returns:
-            float64 (rows, classes), in the order of `schema.task.classes`: with two, the negative
-            class comes first.
+            float64 (rows, classes), in the order of `schema.task.classes`; with two classes, the
+            negative class comes first.
 
         Raises:
             DataError: See `predict`; or the label is a number.
@@ -87,31 +87,32 @@ class Champion:
         return self._predictions(rows)
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Predict each row's class, as the label's own value; or the number.
+        """Predict each row's class, as the label's own value, or its number.
 
-        Cells are read as in training: numbers or text; NaN, None and the declared codes are
-        missing; see `tabular_lstm.rows.sequences.slots_of`. A champion of histories also predicts
-        every row, from the row and the earlier rows of its customer in the frame.
+        Cells are read as in training, as numbers or text. NaN, None and the declared codes mean
+        missing; see `tabular_lstm.rows.sequences.slots_of`. A champion trained on histories also
+        predicts every row, from the row itself and the customer's earlier rows in the frame.
 
         Args:
-            rows: A frame with the columns `schema.columns`, in any order; histories need
-                `schema.roles` too. Other columns are ignored.
+            rows: A frame with the columns `schema.columns`, in any order; histories also need
+                `schema.roles`. Other columns are ignored.
 
         Raises:
-            DataError: A column is missing or occurs twice, or a value is not a number or outside
-                its bounds. The error names the column and the rows, counted from 1.
+            DataError: A column is missing or occurs twice, or a value is not a number or is out of
+                bounds. The error names the column and the rows, counted from 1.
         """
         return self._answers.values(self._predictions(rows))
 
     def predict_interval(self, rows: pd.DataFrame, coverage: float | None = None) -> np.ndarray:
-        """Predict an interval for each row; about this share of them contain the true number.
+        """Predict an interval for each row; about `coverage` of them contain the true number.
 
         Args:
             rows: See `predict`.
-            coverage: The share, from 0.5 to 0.99. Default: the declared one, `training.coverage`.
+            coverage: The share of intervals that contain the true number, from 0.5 to 0.99.
+                Default: the declared `training.coverage`.
 
         Returns:
-            float64 (rows, 2): the lower end, the upper end.
+            float64 (rows, 2): the lower and the upper end.
 
         Raises:
             DataError: See `predict`; or the label is not a number, or the coverage is out of range.
@@ -120,12 +121,12 @@ class Champion:
         return self._predictions(rows, coverage)[:, 1:]
 
     def frame(self, rows: pd.DataFrame, reasons: int = 0) -> pd.DataFrame:
-        """Return the columns of scored rows for each row, with the rows' index.
+        """Return the columns that a scoring writes for each row, with the index of `rows`.
 
         Args:
             rows: See `predict`.
             reasons: How many features to name for each row, with their effects: those that change
-                its prediction most, see `scoring.reasons`. Default: none.
+                its prediction most; see `scoring.reasons`. Default: none.
 
         Raises:
             DataError: See `predict`.
@@ -161,16 +162,16 @@ class Champion:
 class MLflowModel:
     """A candidate as `mlflow.pyfunc.load_model` wraps it: without Kedro, TensorFlow or pickle.
 
-    It returns the columns of scored rows, with the label's values from its training: the
-    `probability` of the positive class, or of each class, and `decision`; or `prediction`, `lower`
-    and `upper`.
+    It returns the columns that a scoring writes, with the label's values as in training: the
+    `probability` of the positive class, or of each class, and `decision`; for a number,
+    `prediction`, `lower` and `upper`.
     """
 
     def __init__(self, candidate: Champion) -> None:
         self._candidate = candidate
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
-        """Predict each row, with the rows' index; `params` is not used."""
+        """Predict each row, keeping the rows' index; `params` is not used."""
         return self._candidate.frame(model_input)
 
 
@@ -180,7 +181,7 @@ def _load_pyfunc(path: str) -> MLflowModel:
 
 
 def declared_task(schema_or_columns: Schema | ColumnsOptions) -> dict[str, str]:
-    """Return what is predicted, and the histories, by their names in conf; values are text."""
+    """Return what is predicted, and the histories, by name in conf, with values as text."""
     classes = None if schema_or_columns.classes is None else [*schema_or_columns.classes]
     history = schema_or_columns.history
     known_after = history.known_after if history else None
@@ -200,7 +201,7 @@ def declared_task(schema_or_columns: Schema | ColumnsOptions) -> dict[str, str]:
 
 
 def changes_of_task(then: Schema, now: Schema | ColumnsOptions) -> list[str]:
-    """Say what is predicted otherwise now, such as "columns.label was 'y' and is 'z'"."""
+    """Say how the task has changed, such as "columns.label was 'y' and is 'z'"."""
     declared_then, declared_now = declared_task(then), declared_task(now)
     return [
         f"columns.{name} was {value} and is {declared_now[name]}"
@@ -212,11 +213,12 @@ def changes_of_task(then: Schema, now: Schema | ColumnsOptions) -> list[str]:
 def refuse_other_task(artifact: Artifact, columns: ColumnsOptions, run_command: str = "") -> None:
     """Refuse a champion whose task differs from conf: it predicts another class, or a number.
 
-    A champion whose histories have other rows is refused too. With `run_command`, the error offers
-    a new champion as a way out.
+    A champion whose histories consist of other rows is refused, too. With `run_command`, the error
+    offers a new champion as a way out.
 
     Raises:
-        DataError: Names the champion's and conf's label and classes, and the ways out.
+        DataError: The task differs. The error says what the champion gives, what has changed, and
+            the ways out.
     """
     if changed := changes_of_task(artifact.scorer.schema, columns):
         start_over_advice = (
@@ -231,11 +233,11 @@ def refuse_other_task(artifact: Artifact, columns: ColumnsOptions, run_command: 
 
 
 def read_champion(outputs: Path, run_command: str) -> Artifact:
-    """Read the artifact that the last line of the promotion log names, below `outputs`.
+    """Read the artifact named in the last line of the promotion log in the folder `outputs`.
 
     Raises:
-        DataError: There is no champion yet, or its file cannot be read or is not the promoted one;
-            or see `read_log`. The error says what to do.
+        DataError: There is no champion yet, its file cannot be read or is not the promoted one, or
+            `read_log` fails. The error says what to do.
     """
     log, retraining = read_log(outputs / LOG), f"{run_command} --pipelines retraining"
     if not log or log[-1].serves_now is None:
@@ -261,12 +263,12 @@ def read_champion(outputs: Path, run_command: str) -> Artifact:
 
 
 def load_champion(project: str | Path = ".", env: str | None = None) -> Champion:
-    """Load the model that serves, checked against the promotion log.
+    """Load the serving model, checked against the promotion log.
 
     Args:
-        project: The project's folder. Default: the current one.
-        env: The environment of conf. Default: the variable KEDRO_ENV, as in every Kedro command,
-            else the base environment. One of several models: `stores/at`.
+        project: The project's folder. Default: the current folder.
+        env: The conf environment; `stores/at` names one of several models. Default: the variable
+            KEDRO_ENV, as in every Kedro command, else the base environment.
 
     Raises:
         DataError: A `ValueError`: there is no champion yet, its file is not the one that the
@@ -286,7 +288,7 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
             )
     artifact = read_champion(outputs, command)
     champion = Champion(artifact, command)
-    # Read the whole file now, so that the first row is not delayed later.
+    # Read the whole file now, so that scoring the first row is not delayed.
     blank = pd.DataFrame(np.nan, [0], champion.schema.columns)
     score(artifact.scorer, to_sequences(blank, champion.schema))
     return champion
