@@ -1,4 +1,4 @@
-"""The estimators, as of scikit-learn: `LSTMClassifier` and `LSTMRegressor`."""
+"""The scikit-learn estimators `LSTMClassifier` and `LSTMRegressor`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.task import Task
 from tabular_lstm.tensorflow_import import import_tensorflow
 
-# scikit-learn's checks of an array: text and NaN are allowed, infinite numbers are not.
+# How scikit-learn checks an array: text and NaN are allowed, infinite numbers are not.
 CHECKED: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan"}
 
 
@@ -77,22 +77,23 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:  # noqa: N803
         """Train on labelled rows.
 
-        Weights count in the loss, in early stopping and in the calibration, but not in the scaling
-        of numbers. Only their proportions count: equal weights give the same bits as no weights. A
-        row of weight 0 is ignored: the bits are the same as without the row, and messages do not
-        count it. A row of weight 2 counts twice in the loss and in the expected gradient; the bits
-        differ from those of two rows.
+        Weights apply to the loss, early stopping and calibration, but not to the scaling of
+        numbers. Only their proportions matter: equal weights give bit-identical results to no
+        weights. A row of weight 0 is ignored: the result is bit-identical to one without the row,
+        and messages do not count it. A row of weight 2 counts twice in the loss and in the expected
+        gradient, but the result is not bit-identical to that of two rows.
 
         Args:
-            X: A frame, such as of pandas or Polars, or an array (rows, features).
-            y: Labels (rows,): of two classes or more, or numbers.
+            X: A frame, such as one of pandas or Polars, or an array (rows, features).
+            y: Labels (rows,): two or more classes, or numbers.
             sample_weight: How much each row counts, (rows,), 0 or more. Default: 1 each.
-            groups: The group of each row, (rows,); all rows of a group, such as a patient's, are in
-                one member's fold. `set_fit_request` routes them. Default: each row is a group.
+            groups: The group of each row, (rows,), such as the patient. All rows of a group are in
+                the same member's fold. `set_fit_request` routes them. Default: each row is its own
+                group.
 
         Raises:
             ValueError: X, y or a weight does not have this form, fewer than two rows or two classes
-                have a weight above 0, or a parameter has an impossible value.
+                have a weight above 0, or a parameter has an invalid value.
         """
         rows, y = self._fitted_rows(X, y)
         weights = checked_weights(y, sample_weight, self.class_weight)
@@ -127,7 +128,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         return self
 
     def save(self, path: str | Path) -> None:
-        """Write the network, with schema and calibration, to one `.keras` file.
+        """Write the network, with its schema and calibration, to a single `.keras` file.
 
         Raises:
             ValueError: The name does not end in `.keras`.
@@ -139,12 +140,12 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Load a file of `save` or of a run of the pipeline; nothing in the file is executed.
+        """Load a file that `save` or a pipeline run wrote; nothing in the file is executed.
 
         Raises:
             FileNotFoundError: There is no such file.
-            DataError: A `ValueError`: the file is not a complete `.keras` file, may not be read, or
-                holds another kind of model, or a network of another task or of histories.
+            DataError: A `ValueError`: the file is not a complete `.keras` file, cannot be read, or
+                holds another kind of model, or a network for another task or for histories.
         """
         return cls.from_network(Artifact.read(Path(path)).network)
 
@@ -153,7 +154,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         """Make a fitted estimator from a trained `LSTMEnsemble`, such as the candidate of a run.
 
         Raises:
-            DataError: The network has another task, reads histories, or is one's own.
+            DataError: The network is for another task, reads histories, or is of kind `keras`.
         """
         has_history = network.schema.history is not None
         if has_history or isinstance(network, OwnNetwork):
@@ -194,20 +195,20 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _labels(self, y: np.ndarray) -> tuple[Task, np.ndarray]:
-        """Return the task, and the labels in the form of a run's labels."""
+        """Return the task, and the labels in the form that a run uses."""
         raise NotImplementedError
 
     def _objective(self) -> dict[str, Any]:
-        """Return the objective, in the form of conf."""
+        """Return the objective in the form used in conf."""
         return {}
 
     @classmethod
     def _arguments(cls, training: TrainingOptions) -> dict[str, Any]:
-        """Return the arguments that only this estimator has, from the parameters of a training."""
+        """Return the arguments that only this estimator has, taken from training parameters."""
         return {}
 
     def _parameters(self, task: Task) -> tuple[ReshapingOptions, NetworkOptions, TrainingOptions]:
-        """Check the arguments like the pipeline's parameters."""
+        """Validate the arguments in the same way as the pipeline's parameters."""
         # NumPy numbers, as from a grid, become Python numbers.
         arguments = {name: np.asarray(value).tolist() for name, value in self.get_params().items()}
         arguments["objective"] = self._objective()
@@ -226,7 +227,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         return validated(ReshapingOptions), network, training
 
     def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
-        """Check X and y like scikit-learn, and return X as a frame."""
+        """Check X and y as scikit-learn does, and return X as a frame."""
         if y is not None:
             _refuse_unusable_labels(y)
         X = _to_pandas(X)  # noqa: N806
@@ -262,14 +263,14 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
 
 
 def _to_pandas(X: Any) -> Any:  # noqa: N803
-    """Convert a frame of Polars, Arrow or the like, whose columns are found by name too."""
+    """Convert a frame of Polars, Arrow or the like, whose columns are also found by name."""
     if isinstance(X, pa.Table | pa.RecordBatch):
         return X.to_pandas(ignore_metadata=True)  # which would hide the column of an index
     return X.to_pandas() if hasattr(X, "to_pandas") else X
 
 
 def _refuse_unusable_labels(y: Any) -> None:
-    """Refuse labels that are missing, that are dates, or that mix text and other types."""
+    """Refuse labels that are missing, are dates, or mix text with other types."""
     kind = pd.api.types.infer_dtype(np.ravel(np.asarray(y, object)), skipna=False)
     if kind.startswith(("mixed", "date", "time", "period")) and kind != "mixed-integer-float":
         raise ValueError(
@@ -289,32 +290,35 @@ def _array_names(count: int) -> list[str]:
 class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
     """An ensemble of LSTMs for tabular rows of two classes or more.
 
-    Columns of dtype category, string or object are categories unless all their values are numbers;
-    columns of dates are dates. NaN, NaT and None are missing. Rows need not be scaled or imputed.
+    Columns of dtype category, string or object are treated as categories unless all their values
+    are numbers; columns of dates are treated as dates. NaN, NaT and None mean missing. Rows need
+    not be scaled or imputed.
 
     Args:
-        members: Networks of each kind, each trained without an eighth of the rows; at most 4 with
-            more than 20,000 rows. Default: 8.
-        units: Units of each bidirectional LSTM, the first one first. Default: one LSTM of 8.
-        dropout: Share of the last LSTM's outputs that is dropped in training. Default: 0.3.
-        features_per_step: Features of a step. Default: the number that gives four steps, at least
+        members: Number of networks of each kind, each trained without an eighth of the rows; at
+            most 4 with more than 20,000 rows. Default: 8.
+        units: Units of each bidirectional LSTM, from the input to the output. Default: one LSTM
+            of 8.
+        dropout: Share of the last LSTM's outputs dropped in training. Default: 0.3.
+        features_per_step: Features per step. Default: the number that gives four steps, at least
             2.
-        epochs: Maximal number of passes over the rows. Default: 5 to 200, by rows and features.
-        batch_size: Rows in a step of the optimizer. Default: 32 or more, by the number of rows.
+        epochs: Maximum number of passes over the rows. Default: 5 to 200, depending on the rows and
+            features.
+        batch_size: Rows per optimizer step. Default: 32 or more, depending on the number of rows.
         learning_rate: Initial learning rate of AdamW, for batches of 32 rows; see
-            `TrainingOptions`.
-            Default: 0.006.
+            `TrainingOptions`. Default: 0.006.
         weight_decay: Weight decay of AdamW, on kernels only. Default: 0.01.
-        patience: Least number of epochs without progress before a member's learning rate falls and
-            the member stops; see `parameters.TrainingOptions`. Default: 4.
+        patience: Minimum number of epochs without progress before a member's learning rate falls
+            and the member stops; see `parameters.TrainingOptions`. Default: 4.
         objective: What `predict` optimizes: `accuracy`, `costs` or, for two classes, `f1`. Default:
             accuracy.
-        costs: For the objective `costs`. Two classes: the costs of a false positive and a false
-            negative. More classes: a matrix with a row for each actual class and a column for each
-            decided class, in the order of `classes_`. Default: 1 each.
+        costs: The costs for the objective `costs`. Two classes: the costs of a false positive and a
+            false negative. More classes: a matrix with a row for each actual class and a column for
+            each decided class, in the order of `classes_`. Default: 1 each.
         random_state: Seed, `RandomState`, or None for a different result each time. Default: None.
-        class_weight: A factor of `sample_weight` for each class: `balanced` gives all classes the
-            same total, or {class: weight}, 1 for others. Not saved. Default: None, 1 for all.
+        class_weight: A factor that multiplies `sample_weight` for each class: `balanced` gives all
+            classes the same total weight; {class: weight} sets the factor, 1 for classes not named.
+            Not saved. Default: None, 1 for all.
         frequency_scale: Initial size of the frequencies for each of one or two kinds of members:
             low for smooth relations, high for sharp ones too. Default: 0.1 and 1.
         feature_dropout: For each kind, the share of features dropped in training. Default: 0, 0.2.
@@ -322,7 +326,7 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
     Attributes:
         classes_: The classes, sorted; with two, the second is the positive class.
         network_: The trained `LSTMEnsemble`.
-        history_: Of the training, see `tabular_lstm.network.fit.train`; not set by `load`.
+        history_: The training history, see `tabular_lstm.network.fit.train`; not set by `load`.
 
     Examples:
         >>> import numpy as np, pandas as pd
@@ -388,8 +392,9 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Predict each row's class.
 
-        Two classes: the positive class from the learned decision threshold on. More classes: the
-        class with the lowest expected cost; without costs, the likeliest class.
+        With two classes, it is the positive class if its probability is at or above the learned
+        decision threshold. With more classes, it is the class with the lowest expected cost or,
+        without costs, the likeliest class.
         """
         predicted = self._predictions(X)
         return np.asarray(self.classes_[decisions(predicted, self.network_.calibration)])
@@ -422,18 +427,18 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
 
 
 class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
-    """An ensemble of LSTMs for tabular rows that predicts a number, and intervals around it.
+    """An ensemble of LSTMs for tabular rows that predicts a number and an interval around it.
 
-    Columns and arguments are those of `LSTMClassifier`, without `objective`, `costs` and
-    `class_weight`.
+    Columns and arguments are as in `LSTMClassifier`, except that there is no `objective`, `costs`
+    or `class_weight`.
 
-    Intervals have a method of their own, as in sktime, skpro and MAPIE, because scikit-learn
-    expects one number per row from `predict`. They are learned from out-of-fold residuals, scaled
-    by the spread that the network predicts for a row.
+    Intervals have their own method, as in sktime, skpro and MAPIE, because scikit-learn expects
+    `predict` to return one number per row. They are learned from out-of-fold residuals, scaled by
+    the spread that the network predicts for each row.
 
     Attributes:
         network_: The trained `LSTMEnsemble`.
-        history_: Of the training, see `tabular_lstm.network.fit.train`; not set by `load`.
+        history_: The training history, see `tabular_lstm.network.fit.train`; not set by `load`.
 
     Examples:
         >>> import numpy as np, pandas as pd
@@ -465,11 +470,13 @@ class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
         return self._predictions(X)[:, 0]
 
     def predict_interval(self, X: Any, coverage: float | None = None) -> np.ndarray:  # noqa: N803
-        """Predict an interval for each row; about this share of them contain the true number.
+        """Predict an interval for each row.
+
+        About the share `coverage` of the intervals contain the true number.
 
         Args:
             X: See `predict`.
-            coverage: The share, from 0.5 to 0.99. Default: the network's declared rate, 0.9 after
+            coverage: A share from 0.5 to 0.99. Default: the network's declared coverage, 0.9 after
                 `fit`.
 
         Returns:

@@ -1,17 +1,18 @@
-"""The metrics: each is one entry of `METRICS`; and how they are computed.
+"""The metrics, each an entry of `METRICS`, and how they are computed.
 
-Labels are numbers of classes, int (rows,), or float (rows,). Predictions are float64: the
-probability of each class, (rows, classes), or of a number the prediction and the lower and upper
-end of its interval, (rows, 3). Weights are (rows,): a row of weight 2 counts as two rows.
+Labels are class numbers, int (rows,), or float (rows,). Predictions are float64: the probability of
+each class, (rows, classes), or, for a number, the prediction and the lower and upper end of its
+interval, (rows, 3). Weights are (rows,): a row of weight 2 counts as two rows.
 
-A bootstrap does not see kinds of rows that are missing from the test rows: if two models rank all
-test rows perfectly, each in its own order, all bootstrap values are equal. So bounds are widened if
-too few rows distinguish two models. If a kind of rows does not occur in n rows, its share of all
-rows is, at confidence c, at most 1 - (1 - c) ** (1 / n), about 3 / n at 0.95: the rule of three.
+A bootstrap cannot account for kinds of rows that are missing from the test rows: if two models rank
+all test rows perfectly, each in its own order, all bootstrap values are equal. So bounds are
+widened if too few rows distinguish two models. If a kind of rows does not occur in n rows, its
+share of all rows is, at confidence c, at most 1 - (1 - c) ** (1 / n), about 3 / n at 0.95: the rule
+of three.
 Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?", JAMA 249, 1983.
-With weights or groups, n is the number of effective rows. For a number, the error on kinds of rows
-that are missing from the test rows has no limit. So bounds are widened as if one more row had the
-largest error of the test rows.
+With weights or groups, n is the effective number of rows. For a number, the error on kinds of rows
+that are missing from the test rows has no limit, so bounds are widened as if one more row had the
+largest error among the test rows.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ import numpy as np
 EPSILON = float(np.finfo(float).eps)
 EQUAL = 1e-12
 ArrayPair = tuple[np.ndarray, np.ndarray]
-# A metric of a model on resamples, (resamples,), from each row's count in each resample,
+# Computes a model's metric on resamples, (resamples,), from each row's count in each resample,
 # (resamples, rows). It gets the counts twice: as float, and in the type that is gathered fastest.
 Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Resampled = dict[str, np.ndarray]  # metrics on resamples, (resamples,), by name
@@ -30,7 +31,7 @@ Resampled = dict[str, np.ndarray]  # metrics on resamples, (resamples,), by name
 
 @dataclass(frozen=True)
 class Labels:
-    """Rows that models are measured on: labels, weights of mean 1, groups; (rows,) each."""
+    """The rows on which models are measured: labels, weights of mean 1, groups; (rows,) each."""
 
     labels: np.ndarray
     weights: np.ndarray | None = None
@@ -45,7 +46,7 @@ class Labels:
         return effective_rows(len(np.unique(self.groups)), weights)
 
     def part(self, counts: np.ndarray) -> "Labels":
-        """Return the rows where `counts`, bool (rows,), is true; groups are numbered anew."""
+        """Return the rows where `counts`, bool (rows,), is true; groups are renumbered."""
         groups = None if self.groups is None else self.groups[counts]
         if groups is not None:  # in the order of their first rows
             _, first, codes = np.unique(groups, return_index=True, return_inverse=True)
@@ -55,7 +56,7 @@ class Labels:
 
 
 def effective_rows(rows: int, weights: np.ndarray | None) -> float:
-    """Count effective rows: so many rows of equal weight give a mean of the same variance.
+    """Return how many rows of equal weight would give a mean of the same variance.
 
     Kish's effective sample size, (Σw)² / Σw². Source: Kish, "Survey Sampling", 1965.
 
@@ -78,14 +79,14 @@ def ranking(labels: np.ndarray, probabilities: np.ndarray) -> Callable[[np.ndarr
     """Sort the rows once, for the ROC AUC on many resamples.
 
     Returns:
-        A function from how much each row counts, (rows,), to the share of pairs ranked correctly; a
-        tie counts half; NaN if there is no pair.
+        A function that takes how much each row counts, (rows,), and returns the share of correctly
+        ranked pairs. A tie counts half; the result is NaN if there is no pair.
     """
     positives, negatives = (
         places[np.argsort(probabilities[places], kind="stable")]
         for places in (np.flatnonzero(labels == 1), np.flatnonzero(labels != 1))
     )
-    # For each positive row, the negative rows with a lower probability, and with an equal one too.
+    # For each positive row, the negative rows with a lower, and with a lower or equal probability.
     below, up_to = (
         np.searchsorted(probabilities[negatives], probabilities[positives], side)
         for side in ("left", "right")
@@ -103,9 +104,9 @@ def ranking(labels: np.ndarray, probabilities: np.ndarray) -> Callable[[np.ndarr
 
 
 def each_against_others(labels: np.ndarray, probabilities: np.ndarray) -> list[ArrayPair]:
-    """Give for each class that has rows its labels, 0 or 1, and its probabilities.
+    """Return the labels, 0 or 1, and the probabilities of each class that has rows.
 
-    Of two classes, the positive one says everything.
+    With two classes, the positive one is enough.
     """
     classes = [1] if probabilities.shape[1] == 2 else np.unique(labels)
     return [((labels == place).astype(int), probabilities[:, place]) for place in classes]
@@ -119,7 +120,7 @@ def mean_of_known(values: np.ndarray) -> np.ndarray:
 
 
 def roc_auc(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
-    """Give the ROC AUC; of more classes, the mean over the classes that have rows."""
+    """Compute the ROC AUC; with more than two classes, the mean over classes that have rows."""
     areas = [ranking(*pair) for pair in each_against_others(rows.labels, predictions)]
     return lambda counts, gathered: mean_of_known(
         np.array([[area(resample) for resample in gathered] for area in areas])
@@ -133,12 +134,12 @@ def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def log_loss(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
-    """Give the mean of the log losses."""
+    """Compute the mean log loss."""
     return _mean_of(row_losses(rows.labels, predictions))
 
 
 def accuracy(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
-    """Give the share of the rows whose class is decided correctly."""
+    """Compute the share of rows whose class is decided correctly."""
     return _mean_of((decided == rows.labels).astype(float))
 
 
@@ -154,7 +155,7 @@ def unseen_share(rows: float, confidence: float) -> float:
 def unseen_of_all_or_none(
     share: float, rows: Labels, predictions: np.ndarray, confidence: float
 ) -> float | None:
-    """Bound the error of a share of the rows that is 0 or 1; None for another share."""
+    """Bound the error of a share of rows that is 0 or 1; None for any other share."""
     return unseen_share(rows.count, confidence) if share in {0, 1} else None
 
 
@@ -170,8 +171,8 @@ def unseen_roc_auc(
 ) -> float:
     """Bound the error of a difference of two ROC AUCs if few rows distinguish the models.
 
-    At least log2(1 / (1 - confidence)) rows must distinguish the models, 4.3 at 0.95. By chance, so
-    many rows all favor the same model with probability 1 - confidence. With fewer, up to
+    At least log2(1 / (1 - confidence)) rows must distinguish the models, 4.3 at 0.95: by chance,
+    that many rows all favor the same model with probability 1 - confidence. With fewer, up to
     `unseen_share` of the smaller class may be ranked correctly by one model and wrongly by the
     other. The bound is 0 if enough rows distinguish the models, or if both rank all rows equally.
     """
@@ -204,7 +205,7 @@ def unseen_log_loss(
 ) -> float:
     """Bound the error of a difference of two log losses if all rows have the same difference.
 
-    On other rows, one model may be wrong with the highest certainty of the two models on these
+    On other rows, one model may be wrong with the highest certainty that either model has on these
     rows. The bound is 0 if the rows' differences vary, or if the probabilities are the same.
     """
     losses, other_losses = (row_losses(rows.labels, p) for p in (predictions, other_predictions))
@@ -267,7 +268,7 @@ def _telling_rows(rows: Labels, labels: np.ndarray, p: np.ndarray, other: np.nda
 
 
 def deviation_of(labels: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Return the standard deviation of labels; exactly 0 if all are equal."""
+    """Return the standard deviation of the labels; exactly 0 if all are equal."""
     if np.ptp(labels) == 0:
         return 0.0
     mean = np.average(labels, weights=weights)
@@ -275,31 +276,31 @@ def deviation_of(labels: np.ndarray, weights: np.ndarray | None = None) -> float
 
 
 def _standardized_errors(rows: Labels, predictions: np.ndarray) -> tuple[np.ndarray, float]:
-    """Give errors in a unit, and the unit: squares of large numbers lose digits of small ones."""
+    """Return scaled errors and their unit: squares of large numbers lose precision."""
     unit = deviation_of(rows.labels, rows.weights) or 1.0
     return (predictions[:, 0] - rows.labels) / unit, unit
 
 
 def rmse(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
-    """Give the root of the mean squared error."""
+    """Compute the root mean squared error."""
     errors, unit = _standardized_errors(rows, predictions)
     return lambda counts, gathered: unit * np.sqrt(_mean_of(errors**2)(counts, gathered))
 
 
 def mae(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
-    """Give the mean absolute error."""
+    """Compute the mean absolute error."""
     errors, unit = _standardized_errors(rows, predictions)
     return lambda counts, gathered: unit * _mean_of(np.abs(errors))(counts, gathered)
 
 
 def rmsle(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
-    """Give the RMSE of log(1 + number); a prediction below 0 counts as 0."""
+    """Compute the RMSE of log(1 + number); a prediction below 0 counts as 0."""
     errors = np.log1p(predictions[:, 0].clip(0)) - np.log1p(rows.labels)
     return lambda counts, gathered: np.sqrt(_mean_of(errors**2)(counts, gathered))
 
 
 def r2(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
-    """Give the explained share of the labels' variance; NaN where a resample's labels are equal."""
+    """Compute R², the explained share of variance; NaN where a resample's labels are equal."""
     errors, unit = _standardized_errors(rows, predictions)
     labels = (rows.labels - np.average(rows.labels, weights=rows.weights)) / unit
     is_constant = np.ptp(rows.labels) == 0
@@ -318,7 +319,7 @@ def r2(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
 def farther_mae(
     rows: Labels, predictions: np.ndarray, other_predictions: np.ndarray
 ) -> tuple[float, float]:
-    """Return how much one more row with the largest error can raise, or lower, a difference."""
+    """Return by how much one more row with the largest error can raise or lower a difference."""
     errors = (np.abs(p[:, 0] - rows.labels) for p in (predictions, other_predictions))
     return _farther(rows, *errors)
 
@@ -326,7 +327,7 @@ def farther_mae(
 def farther_rmse(
     rows: Labels, predictions: np.ndarray, other_predictions: np.ndarray
 ) -> tuple[float, float]:
-    """Return the same for two RMSEs, in a first-order approximation."""
+    """Do the same as `farther_mae` for two RMSEs, in a first-order approximation."""
     squares = [(p[:, 0] - rows.labels) ** 2 for p in (predictions, other_predictions)]
     means = [np.average(square, weights=rows.weights) ** 0.5 for square in squares]
     return _farther(rows, *(s / (2 * mean or 1) for s, mean in zip(squares, means, strict=True)))
@@ -353,24 +354,24 @@ class Metric:
         words: Its name in sentences.
         worse: 1 if a larger value is worse, else -1.
         statistic: Makes the function that measures a model on resamples, from the rows, the
-            predictions and the decisions. Resamples with each row once give the metric on the rows,
-            where the task's metrics have no field for it.
-        explained: What it says, for the report.
-        unit: What follows its name in the head of a table.
+            predictions and the decisions. A resample with each row once gives the metric on the
+            rows themselves, if the task's metrics have no field for it.
+        explained: What it means, for the report.
+        unit: What follows its name in a table header.
         for_numbers: Whether it is for numbers. Default: for classes, two or more.
         for_positive: Whether it is measured only where all labels are above 0. Default: no.
         tolerance: By how much a candidate may be worse than a champion or the linear baseline, in
-            the metric, or for a number in standard deviations of the label. The candidate must be
-            better than the simplest baseline in it. None: the gate does not compare it. If given,
-            `conf/base/parameters_promotion.yml` has the same number.
+            the metric itself or, for a number, in standard deviations of the label. By this metric,
+            the candidate must also be better than the simplest baseline. None: the gate does not
+            compare the metric. If given, `conf/base/parameters_promotion.yml` has the same number.
         in_units: Whether it is in the label's unit, so values of 10^-9 or 10^9 are possible.
         in_percent: Whether it is written in percent.
-        unseen: Bounds the error of two models' difference that is due to kinds of rows outside the
-            test rows, at a confidence. Default: no such error.
-        farther: Says how much one more row with the largest error can raise, or lower, a
+        unseen: Bounds, at a given confidence, the error in the difference of two models that comes
+            from kinds of rows missing from the test rows. Default: no such error.
+        farther: Returns by how much one more row with the largest error can raise or lower a
             difference. Default: not at all.
-        margin: Bounds the same error as `unseen`, of one model's metric from 0 to 1; None where
-            there is none.
+        margin: Bounds the same error as `unseen`, for one model's metric from 0 to 1; None if there
+            is no such error.
     """
 
     words: str

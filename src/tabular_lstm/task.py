@@ -1,7 +1,7 @@
 """What a task is: its outputs, loss, metrics, words, and columns in files.
 
 A task is to predict one of two classes, one of more classes, or a number. `TRAITS` has one entry
-for each. A metric is one entry of `tabular_lstm.metrics`, and a baseline is one entry of
+for each. Metrics are entries of `tabular_lstm.metrics`, and baselines are entries of
 `tabular_lstm.judging.baselines`.
 """
 
@@ -20,7 +20,7 @@ TaskKind = Literal["two classes", "classes", "number"]
 TWO_CLASSES, CLASSES, NUMBER = get_args(TaskKind)
 
 
-# YAML reads an unquoted yes or no as a boolean; strict types refuse booleans as text or number.
+# YAML reads an unquoted yes or no as a boolean; strict types accept no boolean as text or number.
 def _text_or_number(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("YAML reads an unquoted yes, no, true or false as a boolean; quote it")
@@ -40,19 +40,20 @@ class Traits:
     """What the tasks of one kind have in common.
 
     Attributes:
-        words: What is predicted, with the number of classes in place of {}.
-        prediction, predictions: The name of a row's prediction, and of several.
-        loss: The loss that compares epochs and kinds of members.
-        loss_in_words: The loss in training, on an axis.
+        words: What is predicted; {} stands for the number of classes.
+        prediction, predictions: What a row's prediction is called, in singular and plural.
+        loss: The loss used to compare epochs and kinds of members.
+        loss_in_words: The label of an axis that shows the training loss.
         main: The metric that the verdict compares first.
-        nothing: A metric, its value for a model that knows nothing, and the words for such a model.
-        changed: Possible causes of a fall.
+        nothing: A metric, its value for a model without any information, and words for such a
+            model.
+        changed: Possible causes of a drop in performance.
         objectives: What decisions may optimize.
-        not_a_label: What a cell is that is not a label.
-        figures: The names of its figures.
-        calibration: The names of the axes of the figure of the calibration.
-        calibrated: What it shows, for the report.
-        roc_auc: What the ROC AUC says, for the report.
+        not_a_label: How to describe cells that are not labels.
+        figures: The names of the task's figures.
+        calibration: The names of the calibration figure's axes.
+        calibrated: What this figure shows, for the report.
+        roc_auc: What the ROC AUC means, for the report.
     """
 
     words: str
@@ -125,7 +126,7 @@ TRAITS: dict[TaskKind, Traits] = {
 }
 
 
-# A median may be worse than the mean of the labels in R², which squares errors.
+# R² squares errors, so a median may score worse than the mean of the labels.
 MEDIAN = replace(TRAITS[NUMBER], main="mae", nothing=("r2", -np.inf, "the mean of the labels"))
 
 
@@ -134,9 +135,9 @@ class Task(Frozen):
 
     Attributes:
         kind: `two classes`; `classes`, three or more; or `number`.
-        classes: The label's values. In valid rows, a value is replaced by its place here: of two
-            classes, the negative one by 0 and the positive one by 1. Empty for a number.
-        median: Whether a number's median is predicted, not its mean. Default: no.
+        classes: The label's values. In valid rows, a value is replaced by its place here; with two
+            classes, the negative one becomes 0 and the positive one 1. Empty for a number.
+        median: Whether a number's median is predicted instead of its mean. Default: no.
     """
 
     kind: TaskKind
@@ -145,7 +146,7 @@ class Task(Frozen):
 
     @classmethod
     def of_classes(cls, classes: Sequence[Class]) -> "Task":
-        """Make the task of predicting these classes, two or more."""
+        """Make the task of predicting one of these classes, two or more."""
         return cls(kind=TWO_CLASSES if len(classes) == 2 else CLASSES, classes=tuple(classes))
 
     @classmethod
@@ -155,7 +156,7 @@ class Task(Frozen):
 
     @property
     def traits(self) -> Traits:
-        """Say what all tasks of this kind have in common."""
+        """Return what all tasks of this kind have in common."""
         return MEDIAN if self.median else TRAITS[self.kind]
 
     @property
@@ -165,7 +166,7 @@ class Task(Frozen):
 
     @property
     def declared(self) -> dict[str, Any]:
-        """Declare the task as in the block `columns`."""
+        """Return the task as declared in the block `columns`."""
         if self.kind == NUMBER:
             return {"task": NUMBER}
         if self.has_threshold:
@@ -174,25 +175,25 @@ class Task(Frozen):
 
     @property
     def outputs(self) -> int:
-        """How many numbers the network gives for a row: see `network.outputs`."""
+        """Number of outputs of the network per row: see `network.outputs`."""
         return {TWO_CLASSES: 1, CLASSES: len(self.classes), NUMBER: 5}[self.kind]
 
     @property
     def has_threshold(self) -> bool:
-        """Tell whether a threshold decides: a row from it on is of the positive class."""
+        """Tell whether a threshold decides which rows are positive: those at or above it."""
         return self.kind == "two classes"
 
     @property
     def class_values(self) -> np.ndarray:
-        """Give the classes as an array (classes,), as Python's values if their types differ."""
+        """Return the classes as an array (classes,), of Python objects if their types differ."""
         is_one_type = len({*map(type, self.classes)}) == 1
         return np.array(self.classes, None if is_one_type else object)
 
     @property
     def main_columns(self) -> dict[str, int]:
-        """Name what a row's predictions say, each with its column; two classes have one of these.
+        """Return the column of each main prediction by name; with two classes there is only one.
 
-        Predictions are (rows, classes), or of a number (rows, 3): see `network.outputs`.
+        Predictions are (rows, classes) or, for a number, (rows, 3): see `network.outputs`.
         """
         if self.kind == NUMBER:
             return {"prediction": 0}
@@ -204,7 +205,7 @@ class Task(Frozen):
 
     @property
     def columns(self) -> list[str]:
-        """Name the columns of predictions in files: of two classes, only the positive one's."""
+        """Return the prediction columns in files; with two classes, only the positive one's."""
         if self.kind == NUMBER:
             return ["prediction", "lower", "upper"]
         if self.has_threshold:
@@ -212,11 +213,11 @@ class Task(Frozen):
         return [f"probability_{name}" for name in self.classes]
 
     def to_file(self, predictions: np.ndarray) -> np.ndarray:
-        """Leave out what files do not have: (rows, columns)."""
+        """Reduce predictions to the columns that files have: (rows, columns)."""
         return predictions[:, 1:] if self.has_threshold else predictions
 
     def from_file(self, columns: np.ndarray) -> np.ndarray:
-        """Complete the columns of a file, (rows, columns), to predictions."""
+        """Restore predictions from the columns of a file, (rows, columns)."""
         return np.hstack([1 - columns, columns]) if self.has_threshold else columns
 
     def to_columns(self, model: str, predictions: np.ndarray) -> dict[str, np.ndarray]:
@@ -231,33 +232,33 @@ class Task(Frozen):
         return {model + end: column for end, column in zip(endings, columns, strict=True)}
 
     def from_columns(self, table: Any, model: str) -> np.ndarray:
-        """Read a model's predictions from a table, a frame of pandas, see `to_columns`.
+        """Read a model's predictions from a table, a pandas frame; see `to_columns`.
 
-        Of its columns only the order counts: 0.1.0 wrote numbers of classes in their names.
+        Only the order of its columns matters: 0.1.0 wrote class numbers in their names.
         """
         columns = [name for name in map(str, table) if f"{name}_".startswith(f"{model}_")]
         return self.from_file(table[columns].to_numpy(np.float64))
 
     @property
     def told_by(self) -> str:
-        """Name the measure of how well features tell the label."""
+        """Return the name of the measure of how well features predict the label."""
         return METRICS[self.traits.nothing[0]].words
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        """Give the metrics that have intervals, by name."""
+        """Return the metrics that have intervals, by name."""
         is_number = self.kind == NUMBER
         return {name: metric for name, metric in METRICS.items() if metric.for_numbers == is_number}
 
     @property
     def compared(self) -> list[str]:
-        """Name the metrics that the gate compares, see `Metric.tolerance`; of a median its MAE."""
+        """Return the metrics that the gate compares, see `Metric.tolerance`; MAE for a median."""
         named = [name for name, metric in self.metrics.items() if metric.tolerance is not None]
         return [self.traits.main] if self.median else named
 
     @property
     def shown(self) -> list[str]:
-        """Name the metrics in the order in which the report and its figures show them.
+        """Return the metrics in the order in which the report and its figures show them.
 
         The main metric comes first, then the others that the gate compares, then the rest.
         """

@@ -17,10 +17,10 @@ from tabular_lstm.serving.artifact import Artifact
 
 
 class NetworkFileDataset(LocalFileDataset):
-    """A Keras model as a `.keras` file, written whole or not at all.
+    """A Keras model in a `.keras` file, written completely or not at all.
 
-    Kedro's `tensorflow.TensorFlowModelDataset` is not used: it imports TensorFlow before the data
-    are checked, and the import takes seconds.
+    Kedro's `tensorflow.TensorFlowModelDataset` is not used because it imports TensorFlow, which
+    takes seconds, before the data are checked.
     """
 
     def load(self) -> Any:
@@ -34,37 +34,37 @@ class NetworkFileDataset(LocalFileDataset):
             complete_file = Path(folder) / path.name
             try:
                 data.save(complete_file)
-            except OSError as error:  # Keras names no file
+            except OSError as error:  # Keras does not name the file
                 error.filename = str(complete_file)
                 raise
             replace(path, complete_file.read_bytes())
 
 
 class NetworkDataset(KeptInMemory, NetworkFileDataset):
-    """The network of a run; its file is not read again in the same run."""
+    """The network of a run, whose file is not read again in the same run."""
 
 
 class ArtifactDataset(LocalFileDataset):
-    """A `.keras` file as an `Artifact`, read only: the entry `candidate@network` writes it."""
+    """A read-only `.keras` file as an `Artifact`; the entry `candidate@network` writes it."""
 
     def load(self) -> Artifact:
         """Read the file."""
         return Artifact.read(Path(self._get_load_path()))
 
     def save(self, data: None) -> None:
-        """Refuse: another entry writes the file."""
+        """Refuse to save: another entry writes the file."""
         raise DataError(f"{self._filepath} is read only here.")
 
 
 class FingerprintsDataset(LocalFileDataset):
-    """The fingerprints of the rows that a candidate was trained on, as an `.npz` file of NumPy."""
+    """The fingerprints of the rows that a candidate was trained on, as a NumPy `.npz` file."""
 
     def load(self) -> Fingerprints:
         """Read the file."""
         return read_fingerprints(Path(self._get_load_path()))
 
     def save(self, data: Fingerprints) -> None:
-        """Write the file: an array for each part that the rows have."""
+        """Write the file, with one array for each part that the rows have."""
         parts = {name: value for name, value in vars(data).items() if value is not None}
         content = io.BytesIO()
         np.savez(content, **parts)
@@ -76,7 +76,7 @@ def read_fingerprints(path: Path) -> Fingerprints:
 
     Raises:
         FileNotFoundError: There is no such file.
-        DataError: It is damaged, holds something else, or is of a newer version.
+        DataError: The file is damaged, holds something else, or is from a newer version.
     """
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
@@ -84,7 +84,7 @@ def read_fingerprints(path: Path) -> Fingerprints:
         # A name is a scalar; earlier versions wrote a list of at most one name.
         for name in parts.keys() & {"key", "group"}:
             parts[name] = str(parts[name].item()) if parts[name].size else None
-        parts.pop("lineage", None)  # which version 0.1.0 wrote
+        parts.pop("lineage", None)  # written by version 0.1.0
         unknown = parts.keys() - {*Fingerprints.__match_args__}
         if unknown and {"sequences", "keys"} < parts.keys():
             raise NewerVersionError(f"no array '{min(unknown)}'")

@@ -37,7 +37,7 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
     """All files of the champions; `save` appends an entry to the promotion log.
 
     Args:
-        path: The folder of the environment's outputs, with the subfolders of this project's
+        path: The folder of the environment's outputs, with the subfolders named in this project's
             catalog.
 
     Attributes:
@@ -52,7 +52,7 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
         self.metadata = metadata
 
     def load(self) -> Champions:
-        """Read the log; other files are read when they are asked for."""
+        """Read the log; other files are read when needed."""
         return Champions(
             log=read_log(self._outputs / LOG),
             artifacts=Versions(self._outputs / CANDIDATES, Artifact.read),
@@ -62,7 +62,7 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
         )
 
     def save(self, data: LogEntry) -> None:
-        """Append an entry. First flush all files to the disk, because the entry needs them."""
+        """Append an entry, after flushing to disk all files, which the entry depends on."""
         os.sync()
         append(self._outputs / LOG, data, self.commit)
         if data.action != "rejected":
@@ -81,11 +81,11 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
 
 
 class ChampionDataset(ReadOnlyDataset):
-    """The artifact that serves, checked against the promotion log on each load.
+    """The serving artifact, checked against the promotion log on each load.
 
     Args:
         path: The folder of the environment's outputs.
-        run_command: How to run in this environment, for messages.
+        run_command: The command that runs in this environment, for messages.
     """
 
     def __init__(

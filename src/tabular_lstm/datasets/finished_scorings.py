@@ -1,4 +1,4 @@
-"""All finished scorings in the catalog, for a monitoring."""
+"""The catalog's entry for all finished scorings, used in monitoring."""
 
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ class FinishedScoringsDataset(ReadOnlyDataset):
     Args:
         filepath: The folder of predictions.
         drifts: The versions of `scoring_drift`.
-        run_command: How to run in this environment, for messages.
+        run_command: The command that runs in this environment, for messages.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class FinishedScoringsDataset(ReadOnlyDataset):
         self._drifts = Versions(Path(drifts), partial(from_json, Drift))
 
     def load(self) -> FinishedScorings:
-        """Read manifests and drifts; a file that cannot be read does not stop the others."""
+        """Read manifests and drifts; an unreadable file does not keep others from being read."""
         scorings, faults = [], {}
         for run in finished_runs(self._folder, generate_timestamp()):
             try:

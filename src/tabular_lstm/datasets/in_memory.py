@@ -14,12 +14,12 @@ from pyarrow import parquet
 
 
 class KeptInMemory:
-    """Mixin for a dataset: the saved or loaded value is kept until Kedro releases the dataset."""
+    """Mixin that keeps a saved or loaded value until Kedro releases the dataset."""
 
     _in_memory: Any = None
 
     def load(self) -> Any:
-        """Give the kept value, or read the file."""
+        """Return the kept value, or read the file."""
         if self._in_memory is None:
             self._in_memory = super().load()  # type: ignore[misc]
         return self._in_memory
@@ -35,12 +35,12 @@ class KeptInMemory:
 
 
 class RowsFileDataset(ParquetDataset):  # type: ignore[misc]
-    """Rows as the Parquet file that `to_parquet` of pandas writes."""
+    """Rows as a Parquet file, as written by pandas' `to_parquet`."""
 
     def save(self, data: Any) -> None:
-        """Write the file, without a Python string for each row's name if the index is text.
+        """Write the file without creating a Python string for each row's name if the index is text.
 
-        Arrow asks a column of pandas for an attribute that it lacks. pandas then looks for the
+        Arrow asks a pandas column for an attribute that it lacks. pandas then looks up the
         attribute's name in the index, and the index keeps all its names as Python strings.
         """
         if isinstance(data.index.dtype, pd.StringDtype):
@@ -55,6 +55,6 @@ class RowsDataset(KeptInMemory, RowsFileDataset):
     """Rows as a Parquet file."""
 
     def load(self) -> pd.DataFrame:
-        """Give the rows as a new frame; pandas copies a column when it is changed."""
+        """Return the rows as a new frame; pandas copies a column when it is changed."""
         rows: pd.DataFrame = super().load()
         return rows.copy(deep=False)

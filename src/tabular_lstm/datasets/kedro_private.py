@@ -1,4 +1,4 @@
-"""The only module that uses private parts of Kedro and kedro-datasets, for lack of public ones.
+"""The only module that uses private parts of Kedro and kedro-datasets that have no public form.
 
 tests/datasets/test_kedro_private.py fails if a new version changes these parts.
 """
@@ -32,7 +32,7 @@ __all__ = [
 
 
 def folder_of_versions(dataset: Any) -> Path | None:
-    """Give the folder in which a dataset keeps its versions by run id; None without versions."""
+    """Return the folder where a dataset keeps its versions by run ID; None without versions."""
     if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
         return Path(dataset._filepath)
     return None
@@ -41,23 +41,23 @@ def folder_of_versions(dataset: Any) -> Path | None:
 def use_own_version(dataset: Any, run_id: str) -> None:
     """Let a versioned dataset load the version that this run saves.
 
-    Otherwise Kedro loads the newest version that it finds; another run may have saved it.
+    Otherwise, Kedro loads the newest version it finds, which another run may have saved.
     """
     if folder_of_versions(dataset):
         dataset._version = Version(run_id, run_id)
 
 
 def guesses_types(dataset: Any) -> bool:
-    """Tell whether pandas makes numbers of a workbook's texts.
+    """Tell whether pandas converts text in a workbook to numbers.
 
-    It does for an `ExcelDataset` whose load arguments have neither `dtype` nor `converters`.
+    It does so for an `ExcelDataset` whose load arguments have neither `dtype` nor `converters`.
     """
     declared = {"dtype", "converters"}.intersection(getattr(dataset, "_load_args", {}))
     return type(dataset).__name__ == "ExcelDataset" and not declared
 
 
 def credentials_of(dataset: Any) -> list[Any]:
-    """Return what a dataset was made with as credentials or connection, at any depth."""
+    """Return the credentials or connections a dataset was created with, at any depth."""
 
     def secrets(arguments: Any) -> list[Any]:
         if not isinstance(arguments, dict):
@@ -69,14 +69,14 @@ def credentials_of(dataset: Any) -> list[Any]:
 
 
 def unsaved(error: BaseException) -> str | None:
-    """Name the catalog entry that could not be saved; None for any other error."""
+    """Return the name of the catalog entry that could not be saved; None for other errors."""
     name, _, fault = str(error).partition(": ")
     is_it = isinstance(error, DatasetError) and fault.startswith("Failed while saving data")
     return name if is_it else None
 
 
 def requested_pipelines() -> list[str] | None:
-    """Name the pipelines that `kedro run` asks for; None if it asks for none by name."""
+    """Return the pipelines that `kedro run` requests by name; None if there are none."""
     return pipelines._requested_pipelines
 
 
@@ -84,8 +84,8 @@ def requested_pipelines() -> list[str] | None:
 def parameters_of_files(loader: OmegaConfigLoader) -> Iterator[dict[str, Any]]:
     """Let a config loader read parameters only from files; yield the command line's parameters.
 
-    Kedro adds the command line's parameters to each environment before it merges the environments.
-    So `--params scoring.force=true` would replace the whole block `scoring` of the base
+    Kedro adds the command line's parameters to each environment before it merges the environments,
+    so `--params scoring.force=true` would replace the whole block `scoring` of the base
     environment. `${runtime_params:…}` in a file is still resolved.
     """
     runtime_params = loader.runtime_params

@@ -1,4 +1,4 @@
-"""Predictions, in a folder for each run: scored, counted, and read again."""
+"""Predictions, in one folder per run: scored, counted, and read back."""
 
 import contextlib
 import shutil
@@ -40,7 +40,8 @@ class PredictionsDataset(ReadOnlyDataset):
     """The rows that finished runs scored, in one folder.
 
     `run_id` names the run whose rows are loaded. Default: the newest finished run whose date is not
-    in the future; if all dates are in the future, the last run. `run_command` is for messages.
+    in the future or, if all dates are in the future, the last run. `run_command` is used in
+    messages.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class PredictionsDataset(ReadOnlyDataset):
         # Each part has its own dictionaries; a pandas column needs one.
         table = pa.concat_tables(parts).unify_dictionaries()
         frame: pd.DataFrame = table.to_pandas()
-        # Pandas would make floats of whole numbers beside a missing cell, and round large ones.
+        # With a missing cell, pandas would convert whole numbers to floats, and round large ones.
         for field in table.schema:
             if field.type in WHOLE and table[field.name].null_count:
                 frame[field.name] = table[field.name].to_pandas(types_mapper=WHOLE.get)
@@ -103,13 +104,13 @@ class PredictionsDataset(ReadOnlyDataset):
 class ScoringPlanDataset(AbstractDataset[ScoringPlan, None]):
     """Saving a plan scores its rows.
 
-    The rows in quarantine are saved, too, if all rows could be read; even if there are so many that
-    there are no predictions.
+    Rows in quarantine are saved, too, if all rows could be read, even if there are so many of them
+    that there are no predictions.
 
     Args:
         filepath: The folder of all runs' predictions.
-        quarantine: The `filepath` of the catalog's entry `quarantined_rows_to_score`; Kedro makes
-            such a path absolute, at any depth.
+        quarantine: The `filepath` of the catalog's entry `quarantined_rows_to_score`. Kedro makes
+            such a path absolute at any depth.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class ScoringPlanDataset(AbstractDataset[ScoringPlan, None]):
         """Score the rows, write them, and then write the manifest.
 
         Raises:
-            DataError: See `ScoringPlan`; or a file cannot be written. The folder is removed.
+            DataError: See `ScoringPlan`; or a file cannot be written. The folder is then removed.
         """
         folder = self._folder / data.scorer.run_id
         with writing(folder):
@@ -140,7 +141,7 @@ class ScoringPlanDataset(AbstractDataset[ScoringPlan, None]):
             raise
 
     def load(self) -> None:
-        """Refuse: a plan is saved only."""
+        """Refuse to load: a plan can only be saved."""
         raise DataError(f"{self._folder}: the catalog's entry predictions gives predictions.")
 
     def _describe(self) -> dict[str, Any]:
@@ -148,13 +149,13 @@ class ScoringPlanDataset(AbstractDataset[ScoringPlan, None]):
 
 
 class ScoringCountsDataset(ReadOnlyDataset):
-    """What was counted in a finished scoring.
+    """The counts of a finished scoring.
 
     Args:
         filepath: The folder of all runs' predictions.
     """
 
-    run_id = ""  # a hook names the run
+    run_id = ""  # set by a hook
 
     def load(self) -> ScoringCounts:
         """Read the counts of a run.
@@ -193,7 +194,7 @@ def _write(
 
 @contextlib.contextmanager
 def _quarantine_file(path: Path) -> Iterator[BinaryIO]:
-    """Create a file that gets its name when it is complete; an error leaves nothing."""
+    """Create a file that gets its name when it is complete; an error leaves nothing behind."""
     beside = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What a run reads and never saves."""
+"""The base of datasets that a run reads and never saves."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from tabular_lstm.errors import DataError
 
 
 class ReadOnlyDataset(AbstractDataset[Any, Any]):
-    """A file, a folder or a table at a path, or of a name."""
+    """A file, folder or table that is read only, given by its path or name."""
 
     def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._path, self.metadata = filepath, metadata
 
     def save(self, data: Any) -> None:
-        """Refuse."""
+        """Refuse to save."""
         raise DataError(f"{self._path} is read only here.")
 
     def _describe(self) -> dict[str, Any]:

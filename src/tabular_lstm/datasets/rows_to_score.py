@@ -1,4 +1,4 @@
-"""Raw rows in the catalog, to train on or to score: files that are read batch by batch."""
+"""The catalog's entries for raw rows to train on or to score, read in batches from files."""
 
 import json
 import re
@@ -15,17 +15,17 @@ from tabular_lstm.rows.csv_files import read_arguments
 from tabular_lstm.rows.raw_files import RawFiles, State
 from tabular_lstm.rows.raw_rows import Table
 
-# User and password of a URL; the password may have a slash.
+# User and password in a URL; the password may contain a slash.
 USER = r"(?<=://)(?:[^/?#]*:.*|[^/?#]*)@"
 
 
 def without_secrets(path: str) -> str:
-    """Give a path without user, password and options, which may hold a secret, for a message."""
+    """Remove user, password and options, which may hold secrets, from a path for a message."""
     return re.sub(r"(://[^?]*)\?.*", r"\1", re.sub(USER, "", path))
 
 
 def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
-    """Give fsspec's storage of a file or a folder, and the path in the storage.
+    """Return fsspec's storage of a file or folder, and the path in this storage.
 
     Args:
         filepath: A path on this machine, or in a storage whose package is installed, such as
@@ -34,7 +34,7 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
 
     Raises:
         DataError: There is no such storage, its package is not installed, it needs other options,
-            or the path has a password.
+            or the path contains a password.
     """
     try:
         if any(":" in user for user in re.findall(USER, filepath)):
@@ -49,13 +49,13 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
 
 
 class RawRowsDataset(ReadOnlyDataset):
-    """A CSV or a Parquet file, or a directory of either; the cells of a CSV stay text.
+    """A CSV or Parquet file, or a directory of either; the cells of a CSV stay text.
 
-    A file is Parquet if its name ends in `.parquet`, and a CSV otherwise. For `load_args` see
-    `tabular_lstm.rows.csv_files.LoadArguments`. In a directory, files named `*.csv` or `*.parquet`,
-    in upper or lower case, are read in the byte order of their names; hidden files and
+    A file is read as Parquet if its name ends in `.parquet`, and as CSV otherwise. For `load_args`
+    see `tabular_lstm.rows.csv_files.LoadArguments`. In a directory, files named `*.csv` or
+    `*.parquet`, in upper or lower case, are read in the byte order of their names; hidden files and
     subdirectories are not read. All files need the same columns, in any order; the first file's
-    order counts. With `where: {country: at}` only the rows with this cell count.
+    order is used. With `where: {country: at}`, only rows with this value are used.
     """
 
     def __init__(
@@ -85,8 +85,8 @@ class RawRowsDataset(ReadOnlyDataset):
         return Table(files, self._load_args, self._where)
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """Give the first rows of the first file."""
-        # Kedro-Viz knows no model, and so no value of `where`.
+        """Return the first rows of the first file."""
+        # Kedro-Viz does not know the model, and so does not know the value of `where`.
         first = next(Table(self._files(), self._load_args).parts())[:nrows]
         return TablePreview(json.loads(first.to_json(orient="split", date_format="iso")))
 
@@ -97,14 +97,14 @@ class RawRowsDataset(ReadOnlyDataset):
         return bool(self._storage.exists(self._path))
 
 
-# Names in conf of earlier versions.
+# Names used in conf of earlier versions.
 RawCSVDataset = RowsToScoreDataset = RawRowsDataset
 
 
 class LateLabelsDataset(RawRowsDataset):
-    """A table of labels, see `RawRowsDataset`; None if no labels have come yet.
+    """A table of labels, see `RawRowsDataset`; None if no labels have arrived yet.
 
-    `given` is the path if the command line names one; this path must exist.
+    `given` is the path if the command line names one; it must exist.
     """
 
     def __init__(self, filepath: str, given: str | None = None, **arguments: Any) -> None:

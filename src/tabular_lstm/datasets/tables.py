@@ -18,7 +18,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.table_rows import LoadedTable, NoRowsError
 
-# The entries that may be any dataset that loads a table.
+# The entries that may use any dataset that loads a table.
 LABELS = "late_labels"
 TABLES = {"raw_rows", "rows_to_score", LABELS}
 WRAPPER = "tabular_lstm.datasets.tables.TableDataset"
@@ -26,7 +26,7 @@ WORKBOOK = (
     "%s: pandas reads the text 007 of a workbook as the number 7. To keep text as text, write "
     "load_args: {dtype: object} in this entry of the catalog"
 )
-# What a scoring writes, with the datasets that conf may name, the second ones as in version 0.1.0.
+# What a scoring writes, with the datasets that conf may name; a second one is from version 0.1.0.
 WRITTEN = {
     "predictions": ("tabular_lstm.datasets.predictions.PredictionsDataset",),
     "quarantined_rows_to_score": (
@@ -39,9 +39,9 @@ logger = logging.getLogger(__name__)
 
 
 def as_table(name: str, entry: Any) -> Any:
-    """Wrap the configuration of another package's dataset, so that it loads `LoadedTable`.
+    """Wrap the configuration of another package's dataset, so that it loads a `LoadedTable`.
 
-    What is no configuration of a dataset stays as it is, for Kedro to refuse.
+    Anything that is not a dataset configuration is returned unchanged, for Kedro to refuse.
     """
     kind = entry.get("type") if isinstance(entry, dict) else None
     if name not in TABLES or kind is None or str(kind).startswith("tabular_lstm."):
@@ -55,13 +55,13 @@ def as_table(name: str, entry: Any) -> Any:
 
 
 def complete(entries: dict[str, Any]) -> dict[str, Any]:
-    """Complete the catalog: it gets the entries of this package's catalog that it lacks.
+    """Complete the catalog with the entries of this package's catalog that it lacks.
 
-    What makes and reads predictions has their path and their quarantine's. Version 0.1.0 called the
-    training log `history`.
+    The entries that write and read predictions get the paths of the predictions and of their
+    quarantine. Version 0.1.0 called the training log `history`.
 
     Raises:
-        DataError: Predictions or their quarantine are another dataset than in this package.
+        DataError: Predictions or their quarantine use a different dataset than in this package.
     """
     if "history" in entries:
         logger.warning("The catalog's entry 'history' is called 'training_log'. Rename it.")
@@ -83,9 +83,9 @@ def complete(entries: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _own_catalog() -> dict[str, Any]:
-    """Read the catalog of this package, before interpolation; in a clone it is that of `conf/base`.
+    """Read this package's catalog, before interpolation; in a clone it is that of `conf/base`.
 
-    Raw rows and rows to score are each project's own.
+    It leaves out raw rows and rows to score, which each project defines itself.
     """
     package = Path(__file__).parents[1]
     paths = package / "catalog.yml", package.parents[1] / "conf/base/catalog.yml"
@@ -95,7 +95,7 @@ def _own_catalog() -> dict[str, Any]:
 
 
 def _path_of(name: str, entry: Any) -> str:
-    """Give the path of what a scoring writes part by part, which only its own datasets can."""
+    """Return the path of an entry that a scoring writes in parts; only its own datasets can."""
     kinds, arguments = WRITTEN[name], entry if isinstance(entry, dict) else {}
     path = str(arguments.get("filepath", "://"))
     is_kept = arguments.get("versioned", name == "predictions") and "save_args" not in arguments
@@ -109,16 +109,16 @@ def _path_of(name: str, entry: Any) -> str:
 
 
 def own_entry(entry: dict[str, Any]) -> dict[str, Any]:
-    """Give the configuration of an entry as conf has it, see `as_table`."""
+    """Return the configuration of an entry as it is in conf, see `as_table`."""
     return cast(dict[str, Any], entry["dataset"] if entry.get("type") == WRAPPER else entry)
 
 
 class TableDataset(ReadOnlyDataset):
-    """The rows of another dataset, loaded once, so that the run reads the rows that were hashed.
+    """The rows of another dataset, loaded once, so that a run reads the rows that were hashed.
 
     Args:
         name: Name of the catalog entry, for messages.
-        dataset: The entry's dataset, such as `pandas.SQLQueryDataset` of kedro-datasets, or its
+        dataset: The entry's dataset, such as kedro-datasets' `pandas.SQLQueryDataset`, or its
             configuration.
     """
 
@@ -135,7 +135,7 @@ class TableDataset(ReadOnlyDataset):
         self._rows: Table | None = None
 
     def load(self) -> Table | None:
-        """Load the table, see `LoadedTable.of`; None if labels have not come yet.
+        """Load the table, see `LoadedTable.of`; None if labels have not arrived yet.
 
         Raises:
             DataError: See `LoadedTable.of`; or the dataset fails.
@@ -145,7 +145,7 @@ class TableDataset(ReadOnlyDataset):
                 logger.warning(WORKBOOK, self._name)
             try:
                 loaded = self._dataset.load()
-                # A dataset that is derived from RawRowsDataset gives a table already.
+                # A dataset derived from RawRowsDataset already returns a table.
                 self._rows = (
                     loaded if isinstance(loaded, Table) else LoadedTable.of(loaded, self._name)
                 )
@@ -172,14 +172,14 @@ class TableDataset(ReadOnlyDataset):
 
 
 def _shown_parts(credentials: Any) -> set[str]:
-    """Return each part of credentials that a driver may show: of a URL those of user and options.
+    """Return each part of credentials that a driver may show; for a URL, of user and options.
 
-    A driver splits a URL at the first `@` or `/`, even if the password has one.
+    A driver splits a URL at the first `@` or `/`, even if the password contains one.
     """
     if isinstance(credentials, dict | list):
         parts = credentials.values() if isinstance(credentials, dict) else credentials
         return set().union(*map(_shown_parts, parts))
-    credentials = "" if credentials is None else str(credentials)  # YAML may make a number of it
+    credentials = "" if credentials is None else str(credentials)  # YAML may read a number
     if "://" in credentials:
         options = credentials.partition("?")[2]
         credentials = " ".join([*re.findall(USER, credentials), options])

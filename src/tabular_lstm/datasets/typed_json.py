@@ -13,7 +13,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
 from tabular_lstm.frozen import from_json, refuse_unknown_format
 
-# Types by the names that they have in catalogs of version 0.1.0.
+# Types by their names in catalogs of version 0.1.0.
 MOVED = {"tabular_lstm.judging.metrics.Baselines": "tabular_lstm.judging.model_metrics.Baselines"}
 
 
@@ -37,7 +37,7 @@ class LocalFileDataset(AbstractVersionedDataset[Any, Any]):
 
 
 class TypedJSONDataset(LocalFileDataset):
-    """A value as a JSON file on this machine, checked when it is read.
+    """A value in a JSON file on this machine, checked when it is read.
 
     Args:
         model: The value's type, such as `tabular_lstm.rows.schema.Schema`. Default: any JSON.
@@ -52,7 +52,7 @@ class TypedJSONDataset(LocalFileDataset):
         """Read the value.
 
         Raises:
-            DataError: The file does not hold such a value, or is of a newer version.
+            DataError: The file does not hold such a value, or is from a newer version.
         """
         path = Path(self._get_load_path())
         if self._model is not None:
@@ -65,7 +65,7 @@ class TypedJSONDataset(LocalFileDataset):
         return value
 
     def save(self, data: Any) -> None:
-        """Write the value whole or not at all."""
+        """Write the value completely or not at all."""
         value = data.model_dump(mode="json") if isinstance(data, BaseModel) else data
         replace(Path(self._get_save_path()), json.dumps(value, indent=2).encode())
 

@@ -45,9 +45,10 @@ logger = logging.getLogger(__name__)
 
 
 def plain_rows(sequences: Sequences, schema: Schema) -> tuple[np.ndarray, Schema]:
-    """Lay rows out for a plain model: float32 (rows, columns), NaN where there is no value.
+    """Arrange rows for a plain model: float32 (rows, columns), NaN where there is no value.
 
-    Gives the schema of the columns too. Those of a history are the row and its past features.
+    The schema of the columns is returned, too. For a history, the columns are those of the row and
+    its past features.
     """
     if isinstance(sequences, Histories):
         sequences, schema = as_rows(sequences, schema), cast(Schema, schema.row)
@@ -61,9 +62,9 @@ class Fits:
     Attributes:
         models: The baselines by name.
         fitted, evaluated: float32 (rows, columns), see `plain_rows`.
-        labels: Numbers of classes, or numbers.
+        labels: Class numbers, or numbers.
         targets: What the baselines of every run learn: labels, or standardized numbers.
-        splits: The rows to fit on and the rows held out.
+        splits: For each split, the rows to fit on and the rows held out.
         seed: Seed of the baselines that draw random numbers.
     """
 
@@ -88,28 +89,28 @@ def fit_baselines(
 ) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, float]]:
     """Fit the baselines and choose their thresholds on the train rows; predict the evaluated rows.
 
-    Five folds, with rows that share a side in one fold, give each baseline its out-of-fold
-    predictions. From these, of histories from those of the rows that judge, come the decision
-    thresholds, which follow the network's objective; the intervals of a number, equally wide for
-    all rows; and the losses. Gradient boosting is the mean of five models: each learns from four
-    folds and stops when the fifth no longer gains from more trees. For classes it is calibrated out
-    of fold, as the network is. As its folds also stop and calibrate it, its out-of-fold loss is
-    slightly too low. A user's own baseline is such a mean too; a warning names one that fails, and
-    it is left out.
+    Each baseline gets out-of-fold predictions from five folds; rows that share a side are in the
+    same fold. These predictions (for histories, only those of the rows that are used for
+    evaluation) give the decision thresholds, which follow the network's objective, the intervals of
+    a number, equally wide for all rows, and the losses. Gradient boosting is the mean of five
+    models: each learns from four folds and stops when more trees no longer improve the fifth. For
+    classes it is calibrated out of fold, as the network is. Because the same folds also stop and
+    calibrate it, its out-of-fold loss is slightly too low. A user's own baseline is such a mean,
+    too; one that fails is left out with a warning.
 
-    The other baselines are fitted on all rows with the defaults of scikit-learn, and enough
-    iterations for the logistic regression to converge. For a number, the linear model is a ridge
-    regression, which accepts collinear columns. The mean of a number is learned by squared errors
-    in the label's own unit; a median is learned on the network's scale, by gradient boosting from
-    absolute errors. A linear model gets medians for missing numbers,
-    standardized numbers and one-hot categories. Rows count by their weights, except for medians and
-    standardization. With more than two million rows, the folds have two million random rows.
+    The other baselines are fitted on all rows with scikit-learn's defaults, with enough iterations
+    for the logistic regression to converge. For a number, the linear model is a ridge regression,
+    which accepts collinear columns. The mean of a number is learned by squared errors in the
+    label's own unit; a median is learned on the network's scale, with absolute errors in gradient
+    boosting. A linear model gets medians for missing numbers, standardized numbers and one-hot
+    categories. Rows are weighted, except for medians and standardization. With more than two
+    million rows, the folds contain two million random rows.
 
     `workers` run the fits. Default: this process, one after the other.
 
     Returns:
-        The predictions of each baseline; for two classes the decision threshold of each; and the
-        out-of-fold loss of each, log loss or RMSE in standard deviations of the train labels.
+        The predictions of each baseline; for two classes, the decision threshold of each; and the
+        out-of-fold loss of each, as log loss or RMSE in standard deviations of the train labels.
     """
     # Views of the rows: each baseline copies what it needs.
     fitted, columns = plain_rows(train_set.sequences, schema)
@@ -117,11 +118,11 @@ def fit_baselines(
     labels, weights = train_set.labels.to_numpy(), train_set.weights
     task, target = schema.task, schema.target
     if target is not None and target.asinh is not None and not target.median:
-        # A mean that was learned as asinh would be a median when it is turned back.
+        # A mean learned on the asinh scale would be a median after the inverse transform.
         mean, variance = scale(labels)
         target = Target(mean=mean, deviation=variance**0.5, bounds=target.bounds)
         columns = columns.model_copy(update={"target": target})
-    # All numbers are one stratum.
+    # Numbers form a single stratum.
     strata = labels if task.classes else np.zeros(len(labels), int)
     splits = _splits(strata, train_set.fold_groups, evaluation.seed)
     # Gradient boosting fails if a feature is missing in all rows of a fit.
@@ -143,7 +144,7 @@ def fit_baselines(
         schema=columns,
         seed=evaluation.seed,
     )
-    # The longest fits come first; None is the fit on all rows.
+    # The longest fits come first; None means the fit on all rows.
     places = range(len(splits))
     parts: list[tuple[str, int | None]] = [
         (name, place)
@@ -205,9 +206,9 @@ def _calibrate(
     schema: Schema,
     shifted: bool,
 ) -> list[np.ndarray]:
-    """Calibrate probabilities by out-of-fold rows, as the network is: see `network.fit`.
+    """Calibrate probabilities on out-of-fold rows, as for the network: see `network.fit`.
 
-    `shifted` tells whether these rows are a part of the train rows.
+    `shifted` tells whether these rows are only a part of the train rows.
     """
     task, outputs = schema.task, outputs_of(schema.task)
     if not task.classes:
@@ -229,11 +230,11 @@ def _calibrate(
 
 
 def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray] | str:
-    """Fit one baseline on the split at a place, and predict the rows held out.
+    """Fit one baseline on the split at a place, and predict the held-out rows.
 
     With place None, it is fitted on all train rows and predicts the evaluated rows. Gradient
-    boosting and a user's own baselines predict the held-out rows and then the evaluated rows. For
-    an own one that fails, the result is the first line of the error.
+    boosting and a user's own baselines predict the held-out rows and then the evaluated rows. If a
+    user's own baseline fails, the result is the first line of the error.
     """
     try:
         return _fit(fits, *part)
@@ -245,7 +246,7 @@ def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray] | str
 
 
 def _fit(fits: Fits, name: str, place: int | None) -> list[np.ndarray]:
-    """Fit a baseline: see `fit_part`. An own one gets frames, and labels in their own unit."""
+    """Fit a baseline, see `fit_part`; a user's own gets frames, and labels in their own unit."""
     rows, held_out = (slice(None), np.empty(0, int)) if place is None else fits.splits[place]
     spec, schema, target = fits.models[name], fits.schema, fits.schema.target
     model = _new_model(spec, schema, fits.seed)
@@ -270,7 +271,7 @@ def _fit(fits: Fits, name: str, place: int | None) -> list[np.ndarray]:
             f"{step}__{name}" for name in signature(estimator.fit).parameters
         }
         arguments = {name: value for name, value in arguments.items() if name in takes}
-    # A single thread: on busy cores, threads of boosted trees mostly wait for each other.
+    # Use a single thread: on busy cores, threads of boosted trees mostly wait for each other.
     with threadpool_limits(1):
         model.fit(tables[0], (fits.labels if spec.own else fits.targets)[rows], **arguments)
         predictions = [_predicted(model, table, schema.task) for table in tables[1:]]
@@ -286,9 +287,10 @@ def _rounded_to_12(predictions: np.ndarray, task: Task) -> np.ndarray:
 def _splits(
     strata: np.ndarray, groups: np.ndarray | None, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Choose folds: for each, the rows to fit on and to hold out.
+    """Choose the folds: for each, the rows to fit on and the rows to hold out.
 
-    With very many rows, some rows are in no fold; neither is a row whose class is in one fold only.
+    With very many rows, some are in no fold. A row whose class occurs in only one fold is in none,
+    either.
     """
     if len(strata) <= MANY_ROWS:
         return _five_folds(strata, groups, seed)
@@ -309,9 +311,9 @@ def _splits(
 def _five_folds(
     strata: np.ndarray, groups: np.ndarray | None, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Choose five folds of all rows; one is left out if the other rows have a single class.
+    """Choose five folds of all rows; a fold is left out if the other rows have a single class.
 
-    If none is left, as with a single group, all rows are fitted on and held out.
+    If no fold is left, as with a single group, all rows are both fitted on and held out.
     """
     fold_of_row = assign_folds(strata, groups, 5, seed)
     parts, fewest = [], min(2, len(np.unique(strata)))
@@ -324,8 +326,8 @@ def _five_folds(
     return parts or [(np.arange(len(strata)), np.arange(len(strata)))]
 
 
-# What each library is told, by names of one argument, unless conf says one of these: to print and
-# write nothing, and to take one thread, as in `_fit`.
+# Arguments for each library, unless conf sets one of their aliases: print and write nothing, and
+# use one thread, as in `_fit`.
 DEFAULTS: dict[str, dict[tuple[str, ...], Any]] = {
     "catboost": {
         ("thread_count",): 1,
@@ -341,9 +343,9 @@ def _new_model(model: Model, schema: Schema, seed: int) -> Any:
     """Make an unfitted baseline; a category in a row is its place in the schema's list.
 
     Raises:
-        TypeError: An own one is a classifier and the label is a number, or it gives no
-            probabilities.
-        Exception: Whatever else the import or the class of an own one raises.
+        TypeError: A user's own baseline is a classifier although the label is a number, or gives no
+            probabilities for classes.
+        Exception: Whatever else the import or the class of a user's own baseline raises.
     """
     module, _, class_name = model.estimator(schema.task).rpartition(".")
     estimator = partial(getattr(import_module(module), class_name), **model.options)
@@ -363,8 +365,8 @@ def _new_model(model: Model, schema: Schema, seed: int) -> Any:
         # Many features get fewer bins, because with few values per bin the bins take most of the
         # time.
         bins = int(np.clip(2**16 // len(schema.features), 32, 255))
-        # Boosting takes at most as many categories as bins, and cannot tell a single one from a
-        # missing value; features with more or fewer are split like numbers.
+        # Boosting accepts at most as many categories as bins, and cannot tell a single category
+        # from a missing value; features with more or fewer categories are split like numbers.
         few_categories = [
             len(schema.categories.get(name, [])) in range(2, bins) for name in schema.features
         ]
@@ -384,7 +386,7 @@ def _new_model(model: Model, schema: Schema, seed: int) -> Any:
     return make_pipeline(encoded, estimator())
 
 
-LEAST = 1e-9  # a probability below counts as this where its logarithm is taken
+LEAST = 1e-9  # probabilities are clipped to at least this before their logarithm is taken
 
 
 def _predicted(model: Any, rows: Any, task: Task) -> np.ndarray:
@@ -398,7 +400,7 @@ def _predicted(model: Any, rows: Any, task: Task) -> np.ndarray:
 
 
 class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Fill missing numbers with the median of their column, in less memory than scikit-learn.
+    """Fill missing numbers with their column's median, using less memory than scikit-learn.
 
     The result is float64: in float32, the fit of a logistic regression depends on the processor.
     """
@@ -416,16 +418,17 @@ class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return filled
 
 
-# LightGBM and XGBoost refuse these characters in the name of a column.
+# LightGBM and XGBoost refuse these characters in column names.
 REFUSED = re.compile(r'[][{}<>":,]+ ?')
 
 
 def as_frame(rows: np.ndarray, schema: Schema) -> pd.DataFrame:
-    """Give rows of `plain_rows` as columns by name: numbers float64, categories int64.
+    """Return rows of `plain_rows` as a frame with named columns: float64 numbers, int64 categories.
 
-    A missing number is NaN. A category is its place in the schema's list, an unknown one has the
-    place after the last, and a missing one the place after that. In names `_` replaces what
-    LightGBM and XGBoost refuse; if two names are then the same, all end with their place.
+    A missing number is NaN. A category is given as its place in the schema's list, an unknown one
+    as the place after the last, and a missing one as the place after that. In names, `_` replaces
+    the characters that LightGBM and XGBoost refuse; if two names are then equal, each name ends
+    with its place.
     """
     names = [REFUSED.sub("_", feature) for feature in schema.features]
     if len({*names}) < len(names):

@@ -1,4 +1,4 @@
-"""The models that are judged, with the baselines: each is one entry of `MODELS`, or the user's."""
+"""The models that are compared: each is an entry of `MODELS` or a user's own baseline."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,20 +15,21 @@ class Model:
 
     Attributes:
         words: Its name in sentences.
-        color: Its color in all figures: the palette of Okabe and Ito for color-blind readers.
+        color: Its color in all figures, from Okabe and Ito's palette for color-blind readers.
         explained: What it is, for the report.
-        role: Of a baseline: a candidate must beat the `simplest` one, and must not be worse than
-            the `linear` one. Any other one is there to be compared with.
-        classifier, regressor: The class of a baseline for classes, or for a number, such as
-            `sklearn.linear_model.Ridge`. It is imported when it is needed, because that takes time.
+        role: The role of a baseline: a candidate must beat the `simplest` one, and must not be
+            worse than the `linear` one. Other baselines are only compared.
+        classifier, regressor: The class of a baseline for classes or for a number, such as
+            `sklearn.linear_model.Ridge`. It is imported only when needed, because that takes time.
         options: Its arguments, with `random_state` if it draws random numbers. A boosted one gets
-            the run's.
+            the run's seed.
         encoded: Whether it gets medians for missing numbers, standardized numbers and one-hot
             categories.
-        boosted: Whether it is told which columns are categories, stops when the rows that are held
-            out no longer gain, and is the mean of several models, calibrated by these rows.
-        own: Whether it is a user's own, of `evaluation.baselines`. It is such a mean too.
-        predicts: Of a number only the mean, or only the median. Default: what the task asks for.
+        boosted: Whether it is told which columns are categories, stops when the held-out rows no
+            longer improve, and is the mean of several models, calibrated on these rows.
+        own: Whether it is a user's own, from `evaluation.baselines`. It is such a mean, too.
+        predicts: `mean` or `median` if it predicts only that of a number. Default: what the task
+            asks for.
     """
 
     words: str
@@ -58,7 +59,7 @@ class Model:
 CANDIDATE = "candidate"
 GREY = "#777777"
 SAME_ANSWER, WEIGHTED_SUM = "the same answer for every row", "a weighted sum of the features"
-# Chosen on tables of classes of `benchmarks/baseline.py`.
+# Chosen on the classification tables of `benchmarks/baseline.py`.
 BOOSTING = {
     "early_stopping": True,
     "n_iter_no_change": 20,
@@ -67,7 +68,7 @@ BOOSTING = {
     "l2_regularization": 10.0,
     "max_features": 0.5,
 }
-# By the model's name in predictions; there, a champion's name is its run id.
+# By the model's name in predictions, where a champion's name is its run ID.
 MODELS: dict[str, Model] = {
     CANDIDATE: Model("candidate", "#0072B2", "the model of this run"),
     "champion": Model("champion", "#000000"),
@@ -125,8 +126,8 @@ MODELS: dict[str, Model] = {
 
 
 def models_named(names: Iterable[str]) -> dict[str, Model]:
-    """Give the models of these names; a name that is not in `MODELS` is an own baseline's."""
-    # In the order of the own baselines; from the fifth on they repeat.
+    """Return the models with these names; a name not in `MODELS` is a user's own baseline."""
+    # In the order of the user's own baselines; from the fifth on, colors repeat.
     colors = cycle(("#CC79A7", "#E69F00", "#56B4E9", "#882255"))
     return {
         name: MODELS[name]
@@ -137,7 +138,7 @@ def models_named(names: Iterable[str]) -> dict[str, Model]:
 
 
 def own_baselines(declared: Mapping[str, OwnBaseline]) -> dict[str, Model]:
-    """Give the user's own baselines by name, each for whatever task."""
+    """Return the user's own baselines by name, each for any task."""
     return {
         name: replace(
             model,
@@ -150,10 +151,10 @@ def own_baselines(declared: Mapping[str, OwnBaseline]) -> dict[str, Model]:
 
 
 def baselines_of(task: Task) -> dict[str, Model]:
-    """Give the baselines of every run by name."""
+    """Return the baselines of every run by name."""
     return {name: model for name, model in MODELS.items() if model.estimator(task)}
 
 
 def baseline_of(task: Task, role: str) -> str:
-    """Name the baseline with a role, see `Model.role`."""
+    """Return the name of the baseline with a role, see `Model.role`."""
     return next(name for name, model in baselines_of(task).items() if model.role == role)

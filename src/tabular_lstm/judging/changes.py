@@ -1,7 +1,7 @@
 """Check how the data and the champion's results have changed since the champion's run.
 
-If the champion has become worse, labels or features may have changed their meaning. Then a
-candidate is not promoted only because it is better than the champion.
+If the champion has become worse, labels or features may have changed their meaning. In that case,
+being better than the champion is not enough for a candidate to be promoted.
 """
 
 import numpy as np
@@ -39,13 +39,13 @@ def check_data(
 ) -> DataCheck:
     """Compare the data with the data of the serving champion, the first of `champions`.
 
-    The check fails if rows that belong together may be on both sides, or if a feature may be a
-    leak of the label: then no metric is valid.
+    The check fails if rows that belong together may be on both sides, or if a feature may leak the
+    label: then no metric is valid.
     """
     limit = validation.max_quarantined_fraction
     champion_data = champions[0].data if champions and not promotion.start_over else None
     share = data_summary.quarantined_rows / data_summary.labelled_rows
-    # Each fact, and what was expected if the fact exceeds its limit.
+    # Each fact, with what was expected if it exceeds its limit.
     facts = [
         (
             f"{_percent(share)} of {data_summary.labelled} quarantined",
@@ -108,7 +108,7 @@ def _beside_champion(
             else f"expected promotion.row_ratio = {low:g} to {high:g} times",
         ),
         *_label_beside(data_summary, champion_data, promotion),
-        # Lost features are not a fault here; `check_champions` judges them.
+        # Lost features are not a fault here; `check_champions` handles them.
         ("; ".join(features) or "the same features", ""),
         *(
             [(data_summary.other_weights(champion_data), "")]
@@ -121,7 +121,7 @@ def _beside_champion(
 def _label_beside(
     data_summary: DataSummary, champion_data: DataSummary, promotion: PromotionOptions
 ) -> list[tuple[str, str]]:
-    """Compare the labels with the champion's; return an empty list if its task was different."""
+    """Compare the labels with the champion's; return an empty list if its task was another one."""
     shares, champion_shares = _class_shares(data_summary), _class_shares(champion_data)
     if shares.keys() & champion_shares.keys():
         pairs = {
@@ -150,7 +150,7 @@ def _label_beside(
 
 
 def _class_shares(data_summary: DataSummary) -> dict[str, float]:
-    """Give the share of each class by its words after a share; of two classes the positive one."""
+    """Return each class's share by the words that follow it; of two classes, only the positive."""
     if data_summary.label_share is not None:
         return {"positive": data_summary.label_share}
     levels = data_summary.label.levels if data_summary.label else {}
@@ -163,12 +163,13 @@ def check_drift(
     promotion: PromotionOptions,
     data_summary: DataSummary | None = None,
 ) -> DriftCheck:
-    """Check that the serving champion, the first one, is not worse than chance and has not fallen.
+    """Check that the serving champion, the first, is not worse than chance and has not declined.
 
-    The check fails in two cases, each tested at `confidence`. The ROC AUC on these rows is below
-    0.5. Or it is more than `max_champion_fall` below the ROC AUC at promotion, which is not checked
-    if `columns.weight` has changed. For a number, R² is below 0, or the RMSE has risen by more than
-    `max_champion_fall` standard deviations of the label at promotion.
+    The check fails in two cases, each tested at `confidence`: the ROC AUC on these rows is below
+    0.5, or it is more than `max_champion_fall` below the ROC AUC at promotion. The latter is not
+    checked if `columns.weight` has changed. For a number, the cases are that R² is below 0, or that
+    the RMSE has risen by more than `max_champion_fall` standard deviations of the label at
+    promotion.
     """
     if not champions:
         return DriftCheck(passed=True, sentence="there was no champion whose results could change")
@@ -234,7 +235,7 @@ def _why_not_known(
 def _least_fall(
     promotion_metrics: Metrics, metric: str, current_value: float, best: float, confidence: float
 ) -> float:
-    """Return a lower bound for how much a metric got worse, as if the test sets were independent.
+    """Return a lower bound on a metric's decline, as if the test sets were independent.
 
     Source: Newcombe, "Interval Estimation for the Difference between Independent Proportions",
     Statistics in Medicine 17, 1998, method 10.

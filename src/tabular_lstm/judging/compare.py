@@ -1,7 +1,7 @@
 """The gate's comparison of a candidate with a champion, for the predictions of any two models.
 
-It needs neither Kedro nor TensorFlow, nor files of this project. The gate makes the same comparison
-in `gate.check_champions`; what else the gate checks needs a run.
+It needs neither Kedro nor TensorFlow, nor any files of this project. The gate makes the same
+comparison in `gate.check_champions`; its other checks need a run.
 """
 
 from dataclasses import dataclass
@@ -26,18 +26,19 @@ CHAMPION = ""  # no run id
 
 @dataclass(frozen=True)
 class Compared:
-    """A candidate beside a champion on the same rows.
+    """A candidate compared with a champion on the same rows.
 
     Attributes:
-        candidate, champion: For each metric its value and the ends of its 95 % interval.
+        candidate, champion: For each metric, its value and the ends of its 95 % interval.
         differences: For each metric that the gate compares, the candidate's value minus the
-            champion's, with one-sided bounds at `confidence`, see `comparison.Difference`.
+            champion's, with one-sided bounds at `confidence`; see `comparison.Difference`.
         intervals: For each of these metrics, the 95 % interval of the difference.
         verdict: `better` or `worse` if the interval of the main metric's difference excludes 0,
-            else `level`. The main metric is ROC AUC, RMSE of a number, and MAE of a median.
+            else `level`. The main metric is ROC AUC for classes, RMSE for a number, and MAE for a
+            median.
         not_worse: Whether the gate would let the candidate pass: it is shown not to be worse by
             more than the tolerance in any of these metrics.
-        sentence: The gate's sentence about it.
+        sentence: The gate's sentence about the comparison.
     """
 
     candidate: dict[str, tuple[float, float, float]]
@@ -62,28 +63,28 @@ def compare(
     bootstrap_resamples: int = 1000,
     seed: int = 0,
 ) -> Compared:
-    """Judge a candidate beside a champion by their predictions of the same held-out rows.
+    """Compare a candidate with a champion by their predictions for the same held-out rows.
 
     Args:
-        labels: (rows,): classes of any type, or numbers.
+        labels: Labels (rows,): classes of any type, or numbers.
         candidate: Probabilities (rows, classes) with the classes in sorted order, as from
             scikit-learn's `predict_proba`; with two classes also (rows,), the probability of the
             second class. For a number, predictions (rows,). A missing prediction, NaN, counts as a
             wrong one.
-        champion: The same of the other model.
+        champion: The champion's predictions, in the same form.
         task: What the labels are; `median` is a number whose predictions are compared by MAE alone.
-        groups: (rows,): the group of each row, such as a customer. Whole groups are resampled.
+        groups: The group of each row, (rows,), such as the customer. Whole groups are resampled.
             Default: each row is its own group.
-        weights: (rows,): how much a row counts, above 0. Default: all the same.
-        tolerance: By how much the candidate may be worse: `roc_auc`, `log_loss`; for a number
-            `rmse`, `mae`, in standard deviations of the labels. Default: 0.02 each.
+        weights: How much each row counts, (rows,), above 0. Default: all rows count equally.
+        tolerance: By how much the candidate may be worse in `roc_auc` and `log_loss` or, for a
+            number, in `rmse` and `mae`, in standard deviations of the labels. Default: 0.02 each.
         confidence: One-sided confidence of the gate's bounds.
-        bootstrap_resamples: Resamples of the rows, at least 100.
-        seed: Their seed.
+        bootstrap_resamples: Number of resamples of the rows, at least 100.
+        seed: Seed of the resamples.
 
     Raises:
-        ValueError: The shapes do not match, a label, weight or group is missing, the labels are
-            not of the task, a row's probabilities do not add up to 1, or an option is impossible.
+        ValueError: The shapes do not match, a label, weight or group is missing, the labels do not
+            fit the task, a row's probabilities do not add up to 1, or an option is invalid.
 
     Examples:
         >>> labels = [0, 1] * 50
@@ -158,7 +159,7 @@ def _of_each_row(values: ArrayLike, name: str, rows: int | None = None) -> np.nd
 
 
 def _predictions(values: ArrayLike, name: str, rows: int, task: Task) -> Predictions:
-    """Give predictions the shape in which models are measured, see `tabular_lstm.metrics`."""
+    """Bring predictions into the shape in which models are measured, see `tabular_lstm.metrics`."""
     array = np.asarray(values, float)
     if task.has_threshold and array.ndim == 1:
         array = np.stack([1 - array, array], axis=1)

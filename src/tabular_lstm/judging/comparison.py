@@ -1,4 +1,4 @@
-"""Compare any two models on the same rows and bootstrap resamples, in numbers and sentences."""
+"""Comparison of models on the same rows and bootstrap resamples, in numbers and sentences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -39,7 +39,7 @@ from tabular_lstm.rows.weights import scaled
 from tabular_lstm.task import Task
 
 POWER = 0.8
-# Which rows of histories judge, in words that follow their number.
+# For histories, which rows are used for evaluation, in words that follow their number.
 SAID_OF_ROWS: dict[JudgedOn | None, str] = {
     None: "",
     **dict.fromkeys(
@@ -55,9 +55,9 @@ class Difference(Frozen):
     """How much one model's metric differs from another model's metric.
 
     Attributes:
-        difference: The first model's metric - the second model's, on the rows.
+        difference: The first model's metric minus the second model's, on the rows.
         at_worst, at_best: Its bounds in the worse and in the better direction for the first model.
-        detectable: The smallest true difference that this number of rows shows four times out of
+        detectable: The smallest true difference that this number of rows reveals four times out of
             five.
     """
 
@@ -69,8 +69,8 @@ class Difference(Frozen):
     def is_worse_by(self, limit: float, sign: int, bound: str = "difference") -> bool:
         """Tell whether the first model is measured to be worse by more than the limit.
 
-        `sign` is 1 if a larger value is worse, else -1. A difference of NaN counts as worse.
-        `bound`: `at_worst` or `at_best` asks whether it may be, or is shown to be.
+        `sign` is 1 if a larger value is worse, else -1. A difference of NaN counts as worse. With
+        `bound` `at_worst` or `at_best`, tell instead whether it may be, or is shown to be, worse.
         """
         return not sign * getattr(self, bound) <= limit
 
@@ -83,8 +83,8 @@ class StrongerBaseline(Frozen):
 
     Attributes:
         name: Its name among the models.
-        metric: The metric that shows it: the main one, or another one of the gate.
-        lead: By how much its metric is better, above 0.
+        metric: The metric that shows the lead: the main one, or another one that the gate compares.
+        lead: By how much the baseline is better in this metric, above 0.
         interval: The 95 % interval of the lead.
     """
 
@@ -95,7 +95,7 @@ class StrongerBaseline(Frozen):
 
     @property
     def sentence(self) -> str:
-        """Say so, such as: Gradient boosting is ahead of the candidate by 0.010 [0.004, 0.016] ….
+        """State the lead: Gradient boosting is ahead of the candidate by 0.010 [0.004, 0.016] ….
 
         The metric comes last.
         """
@@ -109,7 +109,7 @@ class StrongerBaseline(Frozen):
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """One model's predictions of examples, and the rule by which it decides.
+    """One model's predictions for examples, and the rule by which it decides.
 
     Attributes:
         values: float64 (examples, outputs of the task), see `tabular_lstm.metrics`; NaN where
@@ -126,7 +126,7 @@ class Predictions:
         return int(np.isnan(self.values).reshape(len(self.values), -1).any(axis=1).sum())
 
     def __getitem__(self, rows: np.ndarray) -> Self:
-        """Give the predictions of some examples."""
+        """Return the predictions for some of the examples."""
         return replace(self, values=self.values[rows])
 
 
@@ -135,20 +135,22 @@ class Evaluation(Labels):
     """All models on the same rows: their predictions, metrics and comparisons, by name.
 
     Attributes:
-        side: `test`, or `train` where nothing is held out. Default: `test`.
+        side: `test`, or `train` if nothing is held out. Default: `test`.
         task: What is predicted. Default: two classes, 0 and 1.
-        best_baseline: The one with the lowest out-of-fold loss. Default: "", not known.
-        stronger_baseline: The best one of those that are shown to be better than the candidate on
-            test rows. Default: None, none is.
+        best_baseline: The baseline with the lowest out-of-fold loss. Default: "", not known.
+        stronger_baseline: The best of the baselines that are shown to be better than the candidate
+            on test rows. Default: None, there is none.
         predictions: See `tabular_lstm.metrics`; a missing prediction is replaced by a wrong one.
         rules: Each model's decision rule, see `metrics.Rule`.
-        without_prediction: For how many rows a model gave no prediction.
-        metrics, resampled: Metrics on the rows, with 95 % intervals; metrics on resamples of them.
-        parts: For a model that is measured on only some of the rows: these rows, and the models on
-            them.
-        judged_on: Which rows these are, see `JudgingRows.definition`. Default: None, all labelled.
-        all_rows: If these are not all labelled rows: how many these are, and the candidate's
-            metrics on them.
+        without_prediction: For how many rows each model gave no prediction.
+        metrics, resampled: Metrics on the rows, with 95 % intervals, and metrics on resamples of
+            the rows.
+        parts: For each model that is measured on only some of the rows, these rows and the models
+            measured on them.
+        judged_on: Which rows these are, see `JudgingRows.definition`. Default: None, all labelled
+            rows.
+        all_rows: If these are not all labelled rows, the number of all labelled rows and the
+            candidate's metrics on them.
         by_length, by_segment: The candidate on parts of the rows. Default: none.
     """
 
@@ -168,7 +170,7 @@ class Evaluation(Labels):
     by_segment: tuple["OfSegment", ...] = ()
 
     def with_models(self, models: Mapping[str, Predictions], options: EvaluationOptions) -> Self:
-        """Measure more models by their predictions, always on the same resamples."""
+        """Measure more models by their predictions, on the same resamples each time."""
         filled = {
             name: fill_missing(self.labels, model.values, model.rule, self.task)
             for name, model in models.items()
@@ -220,11 +222,11 @@ class Evaluation(Labels):
 
     @property
     def weighted(self) -> str:
-        """Return ", weighted" if rows have weights, to follow a number of rows."""
+        """Return ", weighted" if rows have weights; it follows a number of rows."""
         return "" if self.weights is None else ", weighted"
 
     def minus(self, model: str, other_model: str, metric: str) -> tuple[float, np.ndarray]:
-        """Return `model`'s metric - `other_model`'s, on the latter's rows and resamples."""
+        """Return `model`'s metric minus `other_model`'s, on the latter's rows and resamples."""
         evaluation = self.parts.get(other_model, self)
         metrics = evaluation.metrics
         point = getattr(metrics[model], metric) - getattr(metrics[other_model], metric)
@@ -273,7 +275,7 @@ class Evaluation(Labels):
         return compared
 
     def unit(self, model: str) -> float:
-        """Return the unit of tolerances on the rows of `model`: for a number, its deviation."""
+        """Return the unit of tolerances on `model`'s rows: for a number, its standard deviation."""
         rows = self.parts.get(model, self)
         return 1.0 if self.task.classes else deviation_of(rows.labels, rows.weights)
 
@@ -291,9 +293,9 @@ def evaluate_models(
     best_baseline: str,
     options: EvaluationOptions,
 ) -> Evaluation:
-    """Measure candidate and baselines on the rows that judge, on the same resamples of them.
+    """Measure candidate and baselines on the evaluated rows, on the same resamples of them.
 
-    If these are not all rows of the set, the candidate is measured on all of them too.
+    If these are not all rows of the test set, the candidate is also measured on all rows.
     """
     task, judging = test_set.schema.task, test_set.judging
     rows: Labels = Labels(test_set.labels.to_numpy(), test_set.weights, test_set.groups)
@@ -325,7 +327,7 @@ def evaluate_models(
 
 
 def _lead(evaluation: Evaluation, name: str, meaningful: float) -> StrongerBaseline | None:
-    """Give a baseline's lead over the candidate; None if none is shown, or it is too small."""
+    """Return a baseline's lead over the candidate; None if it is not shown or is too small."""
     metric = _telling(evaluation, name)
     sign = METRICS[metric].worse
     lead = sign * evaluation.minus(CANDIDATE, name, metric)[0]
@@ -335,10 +337,10 @@ def _lead(evaluation: Evaluation, name: str, meaningful: float) -> StrongerBasel
 
 
 def sentences_of(evaluation: Evaluation, options: EvaluationOptions) -> list[str]:
-    """Say for each baseline in one sentence whether the candidate beats it, and by how much.
+    """Say in one sentence per baseline whether the candidate beats it, and by how much.
 
-    If a baseline is shown to be better, that comes first, and then, if the best baseline by
-    out-of-fold loss is ahead, its sentence.
+    If a baseline is shown to be better, that sentence comes first. If the best baseline by
+    out-of-fold loss is ahead, its sentence comes next.
     """
     metrics = evaluation.metrics[CANDIDATE]
     sentences = {
@@ -361,7 +363,7 @@ def sentences_of(evaluation: Evaluation, options: EvaluationOptions) -> list[str
 
 
 def _summary(evaluation: Evaluation, metrics: Metrics, count: int, which_rows: str) -> str:
-    """Say the candidate's metrics with their intervals."""
+    """Put the candidate's metrics with their intervals into a sentence."""
     listed = [
         f"{METRICS[metric].words} {metric_text(metric, getattr(metrics, metric))} "
         f"{_brackets(metrics.interval[metric], metric)}"
@@ -372,15 +374,15 @@ def _summary(evaluation: Evaluation, metrics: Metrics, count: int, which_rows: s
 
 
 def spoken(metrics: Metrics, task: Task) -> list[str]:
-    """Name the metrics that are said, the main one first."""
+    """Return the metrics that sentences mention, the main one first."""
     return [*dict.fromkeys([task.traits.main, *metrics.interval])]
 
 
 def _telling(evaluation: Evaluation, name: str) -> str:
     """Return the metric that tells whether the candidate beats a baseline.
 
-    It is the task's main metric. But if only other metrics of the gate are shown to be
-    worse, it is the first of these, so that no such candidate is said to beat the baseline.
+    This is the task's main metric. But if only other metrics of the gate are shown to be worse, it
+    is the first of these, so that such a candidate is never said to beat the baseline.
     """
     main = evaluation.task.traits.main
     worse = [
@@ -423,7 +425,7 @@ def _baseline_sentence(evaluation: Evaluation, name: str, meaningful: float) -> 
 
 
 def _brackets(bounds: tuple[float, float], metric: str, form: str = ".3f") -> str:
-    """Write an interval without the unit, which is already written before it."""
+    """Write an interval without the unit, which has already been written before it."""
     ends = ", ".join(metric_text(metric, bound, form).removesuffix(" %") for bound in bounds)
     return f"[{ends}]"
 
@@ -435,14 +437,14 @@ DECIMALS = 5
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Give the metrics as JSON, with five decimals (in the label's unit: five digits).
+    """Return the metrics as JSON, with five decimals (in the label's unit: five digits).
 
     Returns:
-        `evaluated_on` (`test` or `train`) and under this name the candidate's metrics with 95 %
-        intervals; under `baselines` the same for each baseline, with the paired difference
-        `network_minus_baseline`; with histories `judged_on` and `judged_rows`, which and how many
-        rows these are, the candidate's metrics on `all_rows`, and `by_length`; with
-        `evaluation.segments` and test rows `by_segment`.
+        `evaluated_on` (`test` or `train`) and, under this name, the candidate's metrics with 95 %
+        intervals; under `baselines`, the same for each baseline, with the paired difference
+        `network_minus_baseline`. With histories also `judged_on` and `judged_rows`, which rows
+        these are and how many, the candidate's metrics on `all_rows`, and `by_length`. With
+        `evaluation.segments` and test rows also `by_segment`.
     """
     measured = {name: m.model_dump(mode="json") for name, m in evaluation.metrics.items()}
     candidate = measured.pop(CANDIDATE)
@@ -484,17 +486,18 @@ def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
 # Heavy groups -------------------------------------------------------------------------------------
 
 HEAVY_SHARE = 0.1
-# 0.7 standard errors, in widths of a 95 % interval: the group has half of the metric's variance.
+# 0.7 standard errors, in widths of a 95 % interval: the group causes half the metric's variance.
 HEAVY_CHANGE = 0.18
 
 
 def heavy_group(evaluation: Evaluation, names: pd.Series, word: str) -> str | None:
-    """Name the group that carries most of the candidate's main metric, with the metric without it.
+    """Name the group that affects the candidate's main metric most, with the metric without it.
 
-    None if no group has more than a tenth of the rows, by weight, or more than half of the metric's
-    variance. Ten groups with the most rows are tried, and ten whose rows matter most: of a number
-    by squared errors, of classes by their share of each class. `names`, str (rows,), has the name
-    of each row's group; `word` is what a group is called, such as `customer`.
+    The result is None if no group has more than a tenth of the rows, by weight, or causes more than
+    half of the metric's variance. The ten groups with the most rows are tried, and the ten whose
+    rows matter most: for a number by squared errors, for classes by their share of each class.
+    `names`, str (rows,), has the name of each row's group; `word` is what a group is called, such
+    as `customer`.
     """
     groups, labels, task = evaluation.groups, evaluation.labels, evaluation.task
     if groups is None or np.ptp(groups) == 0:
@@ -513,7 +516,7 @@ def heavy_group(evaluation: Evaluation, names: pd.Series, word: str) -> str | No
     main = task.traits.main
     without = METRICS[main].statistic(evaluation, predictions, labels)(counts, counts)
     metric, (low, high) = getattr(metrics, main), metrics.interval[main]
-    # -1 without the only group of a class: check 3 of the gate says that they are too few.
+    # -1 for the only group of a class: check 3 of the gate reports that there are too few groups.
     changes = np.nan_to_num(np.abs(without - metric), nan=-1)
     changes[(shares[tried] <= HEAVY_SHARE) & (changes <= HEAVY_CHANGE * (high - low))] = -1
     heaviest = int(changes.argmax())
@@ -529,7 +532,7 @@ def heavy_group(evaluation: Evaluation, names: pd.Series, word: str) -> str | No
 
 # Parts of the rows --------------------------------------------------------------------------------
 
-SEGMENTS = 20  # values of a column, each a segment; the rows of all others are one more
+SEGMENTS = 20  # values of a column, each a segment; the rows of all other values form one more
 
 
 class OfLength(Frozen):
@@ -550,8 +553,8 @@ class OfSegment(Frozen):
     """The evaluated rows with one value of a column, and the metrics as in `OfLength`.
 
     Attributes:
-        other_values: For the segment of all other values, how many these are. Default: 0, the
-            segment of one value.
+        other_values: The number of values in the segment of all other values. Default: 0, the
+            segment of a single value.
     """
 
     column: str
@@ -566,7 +569,7 @@ def by_length(
 ) -> tuple[OfLength, ...]:
     """Measure the candidate on histories of one row, of two to five rows, and of more rows.
 
-    There are none if rows have no histories.
+    The result is empty if rows have no histories.
     """
     if not (isinstance(train, Histories) and isinstance(evaluated, Histories)):
         return ()
@@ -590,9 +593,9 @@ def by_length(
 def by_segment(
     evaluation: Evaluation, columns: pd.DataFrame, options: EvaluationOptions
 ) -> tuple[OfSegment, ...]:
-    """Measure the candidate on the rows of each value of each column, the commonest value first.
+    """Measure the candidate on the rows of each value of each column, most common value first.
 
-    Of more than `SEGMENTS` values of a column, all beyond these are one segment, the last.
+    If a column has more than `SEGMENTS` values, the rest form one segment, the last.
     """
     segments = []
     for name in columns:
@@ -621,7 +624,7 @@ def with_parts(
     test_set: Examples,
     options: EvaluationOptions,
 ) -> Evaluation:
-    """Measure the candidate on parts of the rows: by length and, of test rows, by segment."""
+    """Measure the candidate on parts of the rows: by length and, for test rows, by segment."""
     lengths = by_length(evaluation, train_set.sequences, test_set.judged_sequences, options)
     evaluation = replace(evaluation, by_length=lengths)
     if not options.segments or evaluation.side == "train":

@@ -1,4 +1,4 @@
-"""Draw figures, and write pages: HTML that needs no internet connection and no JavaScript."""
+"""Figures, and HTML pages that need neither an internet connection nor JavaScript."""
 
 import io
 import re
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
-# Titles by the name of the figure's file, in the order of the report; each task has some of them.
+# Titles by figure file name, in the order of the report; each task has some of these figures.
 FIGURES = {
     "partial_dependence": "How the prediction follows a feature",
     "learning_curves": "Learning curves",
@@ -34,23 +34,23 @@ FIGURES = {
     "class_confusions": "Confusion matrix of the candidate",
     "importance_chart": "Permutation importance",
 }
-# The report has one figure more.
+# The report has one more figure.
 TITLES = FIGURES | {"intervals": "The candidate beside the others"}
 WIDTH = 5.0  # inches, each 96 pixels of a browser
 HEIGHT, LEGEND_LINE, BAR = 3.5, 0.18, 0.21
 INK, GREY, LIGHT = "#1f2328", "#777777", "#e3e6ea"
 SKY = "#56B4E9"
-# Characters of a name from the user's file; the middle of a longer name is left out.
+# Maximum length of a name from the user's file; the middle of a longer name is left out.
 NAME = 26
 SHOWN = 30  # bars
-LINE = 52  # characters of a line across the figure
+LINE = 52  # characters that fit on a line across the figure
 STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": True,
     "font.size": 10,
-    # It comes with matplotlib; a browser without it takes its own font.
+    # It comes with matplotlib; a browser without it uses its own font.
     "font.sans-serif": ["DejaVu Sans"],
     "text.color": INK,
-    # A dollar in a name from the user's file does not start a formula.
+    # A dollar sign in a name from the user's file does not start a formula.
     "text.parse_math": False,
     "axes.labelcolor": INK,
     "axes.edgecolor": "#b6bcc3",
@@ -68,23 +68,23 @@ STYLE: dict[str, Any] = {
     "legend.fontsize": 9,
     "legend.frameon": False,
     "lines.linewidth": 1.6,
-    # In points: a curve of 100,000 rows becomes a few hundred lines that look the same.
+    # In points: a curve of 100,000 rows becomes a few hundred line segments that look the same.
     "path.simplify_threshold": 0.3,
-    # Text stays text: the browser has letters that our font lacks, such as Chinese.
+    # Text stays text: the browser has characters that our font lacks, such as Chinese ones.
     "svg.fonttype": "none",
-    # Names within the file depend on the drawing, and are not random.
+    # Names within the file depend on the drawing instead of being random.
     "svg.hashsalt": "tabular-lstm",
 }
 
 
 def can_draw() -> bool:
-    """Return whether matplotlib is installed; an installation that only scores lacks it."""
+    """Tell whether matplotlib is installed; an installation that only scores lacks it."""
     return find_spec("matplotlib") is not None
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Set our style, whatever a user's matplotlibrc says, and restore the settings at the end."""
+    """Apply our style, whatever the user's matplotlibrc says, and restore the settings after."""
     # The import takes half a second or more; a run that draws nothing does not need it.
     from matplotlib import style as styles  # noqa: PLC0415
 
@@ -98,7 +98,7 @@ styled = style()
 
 
 def new_figure(height: float, panels: int = 1) -> "tuple[Figure, list[Axes]]":
-    """Make a figure of this height in inches, with panels one above the other."""
+    """Make a figure of this height in inches, with panels stacked vertically."""
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(WIDTH, height))
@@ -136,7 +136,7 @@ def new_bars(values: Mapping[str, float], x: str, color: str) -> "tuple[Figure, 
 def draw_cells(
     axes: "Axes", values: np.ndarray, most: float, size: float, texts: Iterable[str]
 ) -> None:
-    """Draw a matrix, the first row on top; a value closer to `most` has a darker cell."""
+    """Draw a matrix, the first row on top; cells are darker the closer they are to `most`."""
     axes.pcolormesh(values, cmap="Blues", vmin=0, vmax=most, edgecolors="white", linewidth=3)
     for ((row, column), value), text in zip(np.ndenumerate(values), texts, strict=True):
         place = {"x": column + 0.5, "y": row + 0.5, "ha": "center", "va": "center"}
@@ -161,7 +161,7 @@ def in_full(count: float) -> str:
 
 
 def amount_formatter() -> "EngFormatter":
-    """Write large numbers short: 10 k, 1.5 M."""
+    """Make a formatter that abbreviates large numbers: 10 k, 1.5 M."""
     from matplotlib.ticker import EngFormatter  # noqa: PLC0415
 
     formatter = EngFormatter()
@@ -170,7 +170,7 @@ def amount_formatter() -> "EngFormatter":
 
 
 def to_svg(figure: "Figure", title: str) -> str:
-    """Write a figure, with its title above; the same figure gives the same text."""
+    """Write a figure with its title above it; the same figure always gives the same text."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
 
     with style():
@@ -198,7 +198,7 @@ def short(name: object, width: int = NAME) -> str:
 
 
 def name_rows(axes: "Axes", names: list[str]) -> None:
-    """Name the places 0, 1, … on the vertical axis."""
+    """Label the positions 0, 1, … on the vertical axis."""
     axes.set_yticks(range(len(names)), [short(name) for name in names])
     axes.grid(visible=False, axis="y")
 
@@ -218,7 +218,7 @@ CONF = re.compile(
 
 
 def template(room: str, name: str) -> Template:
-    """Return a room's template, which may include `head.html.jinja`.
+    """Return a template of a subpackage; it may include `head.html.jinja`.
 
     Cells come from the user's file, so everything is escaped unless it is marked `safe`.
     """
@@ -242,7 +242,7 @@ def template(room: str, name: str) -> Template:
 
 
 def images(figures: dict[str, str]) -> dict[str, str]:
-    """Encode each SVG as Base64, so that its scripts do not run and images do not share ids."""
+    """Encode each SVG as Base64, so that scripts do not run and images do not share IDs."""
     return {name: b64encode(svg.encode()).decode() for name, svg in figures.items()}
 
 
@@ -251,5 +251,5 @@ def _write_metric(value: float, metric: str, form: str = ".3f") -> str:
 
 
 def _printable_value(value: object) -> object:
-    """Write invisible characters of a text as escapes, except line ends."""
+    """Write invisible characters in a text as escapes, except line ends."""
     return "\n".join(map(printable, value.split("\n"))) if type(value) is str else value

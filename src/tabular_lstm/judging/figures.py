@@ -1,4 +1,4 @@
-"""Draw the figures of a candidate, and choose the figures of each task."""
+"""The figures of a candidate, and which figures each task has."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE = MODELS[CANDIDATE].color
-MOST_CLASSES = 12  # in a confusion matrix
+MOST_CLASSES = 12  # shown in a confusion matrix
 NEAR = 1e-4  # a smaller range, in units of the largest value, needs more than three digits
-POINTS = 500  # that are drawn at most of predicted and true numbers
+POINTS = 500  # the most that are drawn of predicted and true numbers
 # The 95 % quantile is this many times as far from the median as the 5 % quantile.
 LONG_TAIL = 4
-FAR = 1.0  # from the middle 90 % of the values, in units of their range
+FAR = 1.0  # distance from the middle 90 % of the values, in units of their range
 
 
 @styled
 def learning_curves(history: dict[str, Any], task: Task) -> "Figure":
-    """Draw the loss per epoch, with the epoch whose weights were kept."""
+    """Draw the loss per epoch, and mark the epoch whose weights were kept."""
     figure, axes = new_axes("epoch", task.traits.loss_in_words, lines=2)
     curves = {
         "loss": ("rows trained on, with dropout", SKY),
@@ -97,8 +97,8 @@ def precision_recall_curve(judged: Evaluation) -> "Figure":
 def calibration_curve(judged: Evaluation) -> "Figure":
     """Draw the observed against the predicted share of positives; larger points have more rows.
 
-    The candidate's points have 95 % intervals. With more classes, only each row's likeliest class
-    counts.
+    The candidate's points have 95 % intervals. With more than two classes, only each row's
+    likeliest class counts.
     """
     figure, axes = new_unit_square(*judged.task.traits.calibration, 1 + len(judged.predictions))
     axes.plot([0, 1], [0, 1], label="perfect", linestyle=":", color="#999999")
@@ -116,7 +116,7 @@ def calibration_curve(judged: Evaluation) -> "Figure":
 
 @styled
 def confusion_matrix(judged: Evaluation) -> "Figure":
-    """Draw the candidate's four counts, and each as a share of its actual class."""
+    """Draw the candidate's four counts, each also as a share of its actual class."""
     measured: Any = judged.metrics[CANDIDATE]
     counts = np.reshape([*measured.confusion_matrix.model_dump().values()], (2, 2))
     figure, axes = new_axes("predicted", "actual", height=2.8)
@@ -134,7 +134,7 @@ def confusion_matrix(judged: Evaluation) -> "Figure":
 
 @styled
 def class_confusions(judged: Evaluation) -> "Figure":
-    """Draw which classes the candidate confuses; of many classes the most confused ones."""
+    """Draw which classes the candidate confuses; of many classes, those confused most."""
     measured: Any = judged.metrics[CANDIDATE]
     counts = np.array(measured.confusion_matrix)
     rows = counts.sum(axis=1)
@@ -156,9 +156,10 @@ def class_confusions(judged: Evaluation) -> "Figure":
 
 @styled
 def predicted_and_true(judged: Evaluation) -> "Figure":
-    """Draw the true numbers against the candidate's, with the line on which they are equal.
+    """Draw the true numbers against the candidate's, with the line where they are equal.
 
-    Of many rows, some are drawn; the axis says how many, and how many rows lie beyond its ends.
+    If there are many rows, only some are drawn; the axis says how many, and how many rows lie
+    beyond its ends.
     """
     truth, predicted = judged.labels, judged.predictions[CANDIDATE][:, 0]
     scale, low, high = _axis_for(np.concatenate([truth, predicted]))
@@ -181,7 +182,7 @@ def predicted_and_true(judged: Evaluation) -> "Figure":
 
 
 def _axis_for(values: np.ndarray) -> tuple[str, float, float]:
-    """Choose an axis for all values but outliers: its scale, and its ends.
+    """Choose the scale and the ends of an axis that shows all values but outliers.
 
     The scale is `linear`, or `log` for positive values with a long tail.
     """
@@ -199,7 +200,7 @@ def _axis_for(values: np.ndarray) -> tuple[str, float, float]:
 
 @styled
 def importance_chart(importance: Importance) -> "Figure":
-    """Draw the importance of the features, at most thirty, the most important on top."""
+    """Draw the importance of at most thirty features, the most important on top."""
     count = len(importance.features)
     shown_features = dict([*importance.features.items()][:SHOWN])
     note = f"; {len(shown_features)} of {count} features" if count > len(shown_features) else ""
@@ -217,7 +218,7 @@ def importance_chart(importance: Importance) -> "Figure":
 
 @styled
 def dependence_curves(importance: Importance) -> "Figure":
-    """Draw the mean prediction by the values of each important feature, and its spread."""
+    """Draw the mean prediction and its spread for the values of each important feature."""
     count = len(importance.dependence)
     figure, panels = new_figure(0.4 + 1.7 * count, count)
     for axes, (feature, curve) in zip(panels, importance.dependence.items(), strict=True):
@@ -243,7 +244,7 @@ def dependence_curves(importance: Importance) -> "Figure":
 def intervals(models: dict[str, Metrics], task: Task) -> "Figure":
     """Draw the gate's metrics of each model with their 95 % intervals, the first model on top."""
     metrics = [name for name in task.shown if name in task.compared]
-    # Panels one above the other fit a phone, and need no legend.
+    # Panels stacked vertically fit a phone and need no legend.
     height = len(metrics) * (0.8 + BAR * (len(models) + 1))
     figure, panels = new_figure(height, panels=len(metrics))
     for axes, metric in zip(panels, metrics, strict=True):
@@ -276,7 +277,7 @@ DRAWINGS: "dict[str, Callable[[Evaluation], Figure]]" = {
 def figures_of(
     history: dict[str, Any], judged: Evaluation, importance: Importance
 ) -> "dict[str, Figure]":
-    """Draw all figures of a candidate, by the names of `drawing.FIGURES`."""
+    """Draw all figures of a candidate, by their names in `drawing.FIGURES`."""
     figures = {name: DRAWINGS[name](judged) for name in judged.task.traits.figures}
     if importance.dependence:
         figures["partial_dependence"] = dependence_curves(importance)
@@ -287,7 +288,7 @@ def figures_of(
 
 
 def _likeliest_hits(judged: Evaluation, model: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return whether each row has its likeliest (or positive) class, and the probability of it."""
+    """Return whether each row has its likeliest (or positive) class, and its probability."""
     p = judged.predictions[model]
     if judged.task.has_threshold:
         return judged.labels, p[:, 1]
@@ -303,7 +304,7 @@ def _add_curve(
     y: np.ndarray,
     drawstyle: Any = "default",
 ) -> None:
-    """Draw the curve of a model; `area` is the metric that its legend says, and its words."""
+    """Draw a model's curve; `area` is the metric in its legend, and the word for it."""
     (metric, area_words), shown_model = area, models_named(judged.predictions)[model]
     label = f"{shown_model.words}, {area_words} {getattr(judged.metrics[model], metric):.3f}"
     style: Any = {"color": shown_model.color, "drawstyle": drawstyle}

@@ -30,10 +30,11 @@ class ComparedChampion(Frozen):
     """A champion: the run that trained it, and the hash of its artifact.
 
     Attributes:
-        data: The summary of the data it was trained and judged on; None if its decision is gone.
+        data: The summary of the data it was trained and judged on; None if its decision no
+            longer exists.
         promoted_with: Its metrics on the test rows of the run that promoted it; None if its
-            decision is gone.
-        promoted_on: Which rows of histories these were, see `JudgingRows.definition`.
+            decision no longer exists.
+        promoted_on: For histories, which rows these were; see `JudgingRows.definition`.
         not_compared: Why the candidate is not compared with it; None if it is compared.
         left_out_rows: Number of this run's test rows that it was trained on; they do not count.
         metrics: Its metrics on the other test rows of this run; None if it is not compared.
@@ -53,7 +54,7 @@ class FeaturesMoved(Frozen):
     """How features and scores moved since the champion was trained, see `monitoring.drift`.
 
     Attributes:
-        sentence: Says what moved, that nothing moved, or why nothing was compared.
+        sentence: What moved, that nothing moved, or why nothing was compared.
         alarm: Whether the move raises an alarm.
         expected: What was expected, if the alarm stops a promotion; else empty.
     """
@@ -64,7 +65,7 @@ class FeaturesMoved(Frozen):
 
 
 class Check(Frozen):
-    """The result of one check of a candidate, with its sentence."""
+    """The result of one check of a candidate, with a sentence that explains it."""
 
     name: str
     passed: bool
@@ -72,7 +73,7 @@ class Check(Frozen):
 
 
 class DataCheck(Check):
-    """Whether the data are like those that the champion was trained on."""
+    """Whether the data resemble those that the champion was trained on."""
 
     name: Literal["data"] = "data"
     quarantined_fraction: float
@@ -83,10 +84,10 @@ class DriftCheck(Check):
 
     Attributes:
         metric: The metric that is compared. Default: ROC AUC.
-        value, bound: The champion's metric on these rows, and its better bound; None if the
+        value, bound: The champion's metric on these rows, and its more favorable bound; None if the
             champion did not score them.
-        promoted_with: The metric when it was promoted; None if its decision is gone.
-        least_fall: The lower bound for how much worse the metric is now.
+        promoted_with: The metric at promotion; None if the decision no longer exists.
+        least_fall: A lower bound on how much worse the metric is now.
     """
 
     name: Literal["drift"] = "drift"
@@ -96,8 +97,8 @@ class DriftCheck(Check):
     promoted_with: float | None = None
     least_fall: float | None = None
 
-    # As JSON, `value` has the name of the metric, as in all versions: `roc_auc` with its bound
-    # `highest` is always there, and another metric comes last, with its bound `lowest`.
+    # In JSON, as in all versions, `value` is stored under the metric's name: `roc_auc` and its
+    # bound `highest` are always there; any other metric comes last, with its bound `lowest`.
 
     @model_validator(mode="before")
     @classmethod
@@ -124,13 +125,13 @@ class DriftCheck(Check):
 class FloorCheck(Check):
     """Whether the candidate is good enough compared with simple models.
 
-    Two further fields are named after the simplest and the linear baseline; they hold the
-    comparison of the candidate with each.
+    Two further fields, named after the simplest and the linear baseline, hold the comparison of the
+    candidate with each.
 
     Attributes:
         smaller_class_rows: Number of test rows of the rarest class, or of groups with such a row;
             for a number, of all test rows or groups.
-        enough_rows: Whether they are enough to promote.
+        enough_rows: Whether these are enough for a promotion.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -146,8 +147,8 @@ class ChampionCheck(Check):
     """Whether the candidate is worse than the champion, or than the best kept champion.
 
     Attributes:
-        compared: By run id: the comparison of the candidate with this champion.
-        best: By metric: the run id of the best champion.
+        compared: By run ID, the comparison of the candidate with this champion.
+        best: By metric, the run ID of the best champion.
         seen_worse: Whether the measured loss exceeds the tolerance; False if only its bound does.
     """
 
@@ -158,7 +159,7 @@ class ChampionCheck(Check):
 
 
 class ArtifactCheck(Check):
-    """Whether the saved artifact gives the judged predictions for the golden rows."""
+    """Whether the saved artifact reproduces the judged predictions of the golden rows."""
 
     name: Literal["artifact"] = "artifact"
     golden_rows: int
@@ -168,12 +169,12 @@ class ArtifactCheck(Check):
 def check_artifact(
     golden: np.ndarray, read_back: np.ndarray, task: Task, unit: float = 1.0
 ) -> ArtifactCheck:
-    """Check that the artifact on disk gives the judged predictions, within 1e-6 of `unit`.
+    """Check that the artifact on disk reproduces the judged predictions, within 1e-6 of `unit`.
 
     Args:
-        golden: The judged predictions of some rows, as a file has them, see `Task.to_file`.
-        read_back: Those of the artifact that was read back from disk.
-        task: The task.
+        golden: The judged predictions of some rows, in the form of files, see `Task.to_file`.
+        read_back: The predictions of the artifact that was read back from disk.
+        task: What is predicted.
         unit: The unit of the predictions. Default: 1.
     """
     count = len(golden)
@@ -202,7 +203,7 @@ START_OVER = "--params promotion.start_over=true judges without the champion"
 def check_floor(evaluation: Evaluation, promotion: PromotionOptions) -> FloorCheck:
     """Check that the candidate beats the simplest baseline and does not lose to the linear one.
 
-    It loses if it is shown to be worse, and measured to be worse by more than the tolerance.
+    It loses if it is shown to be worse, and is measured to be worse by more than the tolerance.
     """
     simplest, linear = (baseline_of(evaluation.task, role) for role in ("simplest", "linear"))
     compared = {
@@ -253,7 +254,7 @@ def check_floor(evaluation: Evaluation, promotion: PromotionOptions) -> FloorChe
 
 
 def _few_rows(evaluation: Evaluation, needed: int) -> tuple[int, str]:
-    """Count the rows, or groups, of the rarest class; add a sentence if they are too few."""
+    """Count the rows, or groups, of the rarest class, with a sentence if they are too few."""
     fewest, of_class = fewest_rows(evaluation, evaluation.task)
     if fewest >= needed:
         return fewest, ""
@@ -271,10 +272,10 @@ def _few_rows(evaluation: Evaluation, needed: int) -> tuple[int, str]:
 def check_champions(
     evaluation: Evaluation, champions: list[ComparedChampion], promotion: PromotionOptions
 ) -> ChampionCheck:
-    """Check for a loss against the champion, and for each metric against the best kept champion.
+    """Check for a loss against the champion and, by metric, against the best kept champion.
 
     The kept champions prevent losses within the tolerance from adding up. With `start_over`, the
-    serving champion, the first one, need not be compared.
+    serving champion, the first one, need not be comparable.
     """
     tolerance, serving = promotion.tolerance, champions[0].run_id if champions else None
     not_compared = {c.run_id: c.not_compared for c in champions if c.not_compared is not None}
@@ -283,7 +284,7 @@ def check_champions(
         for champion in champions
         if champion.not_compared is None
     }
-    # The champion that the candidate is furthest behind; champions may be judged on different rows.
+    # The champion that the candidate trails most; champions may be judged on different rows.
     best = {
         metric: max(
             compared, key=lambda run: METRICS[metric].worse * compared[run][metric].difference
@@ -334,7 +335,7 @@ def check_champions(
 
 
 def outcome(checks: Collection[Check]) -> tuple[bool, str]:
-    """Decide whether to promote, with the reason: the sentence of the first check that failed."""
+    """Decide whether to promote; if not, the reason is the first failed check's sentence."""
     for check in checks:
         if not check.passed:
             return False, check.sentence
@@ -347,7 +348,7 @@ def losses_beyond(
 ) -> Comparison:
     """Return the metrics that are worse by more than the tolerance, in `Evaluation.unit`.
 
-    `bound`: see `Difference.is_worse_by`. Default: they are measured to be worse.
+    For `bound` see `Difference.is_worse_by`. Default: metrics that are measured to be worse.
     """
     return {
         metric: difference
@@ -363,7 +364,7 @@ def _loss(
     tolerance: Tolerance,
     champion_words: str,
 ) -> str:
-    """Say whether these rows show a loss, or are only too few to rule it out."""
+    """Say whether these rows show a loss or are merely too few to rule one out."""
     unit, rows = evaluation.unit(run), len(evaluation.parts.get(run, evaluation).labels)
     is_measured = losses_beyond(tolerance, beyond, unit)
     doubt = "" if is_measured else f"{rows} test rows cannot rule out that "

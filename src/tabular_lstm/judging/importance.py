@@ -1,4 +1,4 @@
-"""What each feature is worth to a model, and how its prediction depends on the feature."""
+"""How much each feature matters to a model, and how predictions depend on the feature."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ PredictChanged = Callable[[Sequences, Iterable[tuple[int, np.ndarray]]], Iterato
 
 
 class Lost(Frozen):
-    """What is lost without a feature: mean and standard deviation over the shuffles."""
+    """The loss in performance without a feature: mean and standard deviation over the shuffles."""
 
     mean: float
     std: float
@@ -34,10 +34,11 @@ class Dependence(Frozen):
     """The predictions of the same rows with one feature set to each of some values.
 
     Attributes:
-        values: Numbers, rising; dates; or the commonest categories, likewise.
+        values: Numbers or dates in ascending order, or the most common categories.
         mean: The mean prediction for each value.
-        low, high: The 10 % and the 90 % quantile of the rows' predictions.
-        class_name: For more classes, the class whose probability depends most on the feature.
+        low, high: The 10 % and 90 % quantiles of the rows' predictions.
+        class_name: With more than two classes, the class whose probability depends most on the
+            feature.
     """
 
     values: list[float] | list[str]
@@ -48,10 +49,10 @@ class Dependence(Frozen):
 
 
 class Importance(Frozen):
-    """The importance of each feature, the largest mean first; the number of shuffles and of rows.
+    """The importance of each feature, largest mean first, and the number of shuffles and rows.
 
     Attributes:
-        measure: What is lost, `roc_auc` or, for a number, `r2`. Default: `roc_auc`.
+        measure: The metric that decreases, `roc_auc` or, for a number, `r2`. Default: `roc_auc`.
         dependence: How the prediction depends on the first `MOST_IMPORTANT` features. Default:
             none, as in version 0.1.0.
     """
@@ -72,12 +73,12 @@ def importance_of(
 ) -> Importance:
     """Measure each feature's permutation importance, on at most `importance_rows` rows.
 
-    How the prediction depends on the most important features is measured on 200 rows; not how it
-    depends on earlier labels, because no row has its own label.
+    How the prediction depends on the most important features is measured on 200 rows. Earlier
+    labels are left out, because no row has its own label.
 
-    Each class gives the same number of rows if it has enough: ROC AUC does not depend on the
-    shares. Many features, or long histories, get fewer shuffles and then fewer rows, so that no
-    more than about `most_changes` changed rows are predicted.
+    Each class contributes the same number of rows if it has enough: ROC AUC does not depend on
+    class shares. With many features or long histories, there are fewer shuffles and then fewer
+    rows, so that no more than about `most_changes` changed rows are predicted.
     """
     labels, sequences = evaluation.labels, test_set.judged_sequences
     schema, weights = test_set.schema, evaluation.weights
@@ -122,12 +123,12 @@ def permutation_importance(
 ) -> Importance:
     """Measure how much ROC AUC, or R², is lost when one feature's values are shuffled.
 
-    Source: Breiman, "Random Forests", Machine Learning 45, 2001; here for any model.
+    Source: Breiman, "Random Forests", Machine Learning 45, 2001; applied here to any model.
 
     The rows, (rows, steps, features_per_step), are predicted with one slot changed; a missing
-    prediction counts as a wrong one. `features` has the slots of each feature; the slots of a date
-    are shuffled together. For histories, a feature's values are shuffled among the rows of their
-    table.
+    prediction counts as a wrong one. `features` lists the slots of each feature; the slots of a
+    date are shuffled together. For histories, a feature's values are shuffled among the rows of
+    their table.
     """
     metric, _, _ = task.traits.nothing
     weights = measured_on.weights
@@ -164,7 +165,7 @@ def permutation_importance(
 def _predict_with(
     predict_changed: PredictChanged, sequences: Sequences, slots: list[int], values: np.ndarray
 ) -> np.ndarray:
-    """Predict with slots of the table changed: values (changes, rows of the table, slots)."""
+    """Predict with slots of the table set to values, (changes, rows of the table, slots)."""
     if len(slots) == 1:
         return next(predict_changed(sequences, [(slots[0], values[..., 0])]))
     predictions = []
@@ -176,7 +177,7 @@ def _predict_with(
             if isinstance(sequences, Histories)
             else changed.reshape(sequences.shape)
         )
-        # The slot gets the values that it already has, because the rows are already changed.
+        # The rows are already changed, so the slot is set to the values that it has.
         predictions.append(next(predict_changed(rows, [(slots[0], changed[None, :, slots[0]])])))
     return np.concatenate(predictions)
 
@@ -185,20 +186,20 @@ def _predict_with(
 
 MOST_IMPORTANT, GRID, FEW_POINTS, COMMONEST = 5, 11, 4, 8
 DEPENDENCE_ROWS = 200  # on which the dependence on a feature is measured
-COPIED = 2**20  # rows of histories, about
+COPIED = 2**20  # about how many rows of histories are copied
 
 
 def partial_dependence(
     predict_changed: PredictChanged, sequences: Sequences, schema: Schema, feature: str
 ) -> Dependence | None:
-    """Predict the rows with one feature set to each of some of its values; None if all are missing.
+    """Predict the rows with a feature set to each of several values; None if all are missing.
 
-    In histories only the row itself gets the value, and no other row's past does: each history is
-    predicted from its own copy of its customer's rows. Of very long histories, the first that
-    together have about a million rows are predicted.
+    In histories, only the row itself gets the value, not the past of any other row: each history is
+    predicted from its own copy of its customer's rows. If histories are very long, only the first
+    that together have about a million rows are predicted.
 
-    Source: Friedman, "Greedy Function Approximation", Annals of Statistics 29, 2001; and for the
-    spread of single rows Goldstein and others, "Peeking Inside the Black Box", Journal of
+    Source: Friedman, "Greedy Function Approximation", Annals of Statistics 29, 2001; and, for the
+    spread of single rows, Goldstein and others, "Peeking Inside the Black Box", Journal of
     Computational and Graphical Statistics 24, 2015.
     """
     if isinstance(sequences, Histories):

@@ -1,7 +1,7 @@
 """Intervals: how far a metric on the test rows may be off by chance.
 
 A bootstrap draws resamples of the rows. Source: Efron and Tibshirani, "An Introduction to the
-Bootstrap", 1993, chapter 13. What it does not see is in `tabular_lstm.metrics`.
+Bootstrap", 1993, chapter 13. For what it cannot account for, see `tabular_lstm.metrics`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from tabular_lstm.progress import progress
 
 CENTRAL = 0.95
 NORMAL = NormalDist()
-BLOCK_CELLS = 1_000_000  # Counts of a block's resamples, 8 MB: larger blocks do not fit the cache.
+BLOCK_CELLS = 1_000_000  # counts in a block of resamples, 8 MB; larger blocks do not fit the cache
 # If few rows skew a difference by more than this, its bound is the outermost bootstrap value.
 MOST_SHIFTED = 0.1
 
@@ -37,13 +37,13 @@ def bootstrap(
     Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
 
     Weights (rows,) are above 0. Default: all equal. Groups, int (rows,), are numbered from 0 in the
-    order of their first rows. Default: each row is a group.
+    order of their first rows. Default: each row is its own group.
 
     Returns:
-        For each model and each metric of its statistics, an array of shape (resamples,).
+        For each model and each of its metrics, an array of shape (resamples,).
     """
     blocks: list[dict[str, Resampled]] = []
-    # One thread: on busy cores several wait for each other, and their sums differ in the last bits.
+    # Use one thread: on busy cores, several wait for each other, and sums differ in the last bits.
     with threadpool_limits(1):
         for draw_counts in _draws(rows, groups, resamples, seed):
             counts = draw_counts * (1.0 if weights is None else weights)
@@ -62,7 +62,7 @@ def bootstrap(
 
 
 def _draws(rows: int, groups: np.ndarray | None, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield how often each row is drawn, a group's rows together: (resamples of a block, rows)."""
+    """Yield how often each row is drawn, with whole groups: (resamples of a block, rows)."""
     units = rows if groups is None else int(groups.max()) + 1
     rng, block = np.random.default_rng(seed), max(1, BLOCK_CELLS // rows)
     for start in progress(range(0, resamples, block), f"{resamples:,} resamples, parts"):
@@ -83,7 +83,7 @@ def bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, 
 
     The bounds are bias-corrected and accelerated percentiles (Efron, "Better Bootstrap Confidence
     Intervals", Journal of the American Statistical Association 82, 1987); the acceleration comes
-    from the values' skewness. Plain percentiles are too narrow if a few rows lose much, see
+    from the values' skewness. Plain percentiles are too narrow if a few rows have large losses; see
     `benchmarks/gate.py`.
     """
     if not len(values):

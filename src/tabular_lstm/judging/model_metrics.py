@@ -1,7 +1,7 @@
 """The metrics of one model on one set of rows: measured, with intervals, stored, and in words.
 
-What a metric is, with its name, its tolerance and how it is computed, is an entry of
-`tabular_lstm.metrics`. Labels, predictions and weights are as there.
+Each metric is defined in `tabular_lstm.metrics`, with its name, its tolerance and how it is
+computed. Labels, predictions and weights have the form described there.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,16 +27,16 @@ from tabular_lstm.metrics import (
 from tabular_lstm.task import Task
 
 # A decision rule. Two classes: the threshold. More classes: the cost of each decision (column) for
-# each actual class (row); None if each error costs the same. A number: None.
+# each actual class (row), or None if all errors cost the same. A number: None.
 Rule = float | tuple[tuple[float, ...], ...] | None
-# In the label's unit, as some of `METRICS` are.
+# Metrics in the label's unit, in addition to some of `METRICS`.
 IN_UNITS = {"width", "label_deviation"}
 RATES = ("precision", "recall", "f1")
 CALIBRATION_BINS = 10
 
 
 def metric_text(metric: str, value: float, form: str = ".3f") -> str:
-    """Write a metric, or a difference of two, for people.
+    """Format a metric, or a difference of two, for people to read.
 
     Examples:
         >>> metric_text("roc_auc", 0.84161), metric_text("accuracy", 0.84161)
@@ -59,7 +59,7 @@ def is_in_units(name: str) -> bool:
 
 
 class ConfusionMatrix(Frozen):
-    """Rows by actual and decided class; sums of weights if weights differ."""
+    """Counts of rows by actual and decided class; sums of weights if weights differ."""
 
     true_negatives: int | float
     false_positives: int | float
@@ -84,7 +84,7 @@ class ConfusionMatrix(Frozen):
 
 
 class _Metrics(Frozen):
-    """Metrics of one model; those of `METRICS` that have no field here are fields too."""
+    """Metrics of one model; entries of `METRICS` without a declared field are extra fields."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, float] = Field(init=False)
@@ -97,19 +97,19 @@ class _Metrics(Frozen):
 
 
 class TwoClassesMetrics(_Metrics):
-    """The metrics of one model of two classes on one set of rows.
+    """The metrics of one model for two classes on one set of rows.
 
     Attributes:
         accuracy: At the decision threshold, like the confusion matrix.
         log_loss: In nats.
         expected_calibration_error: Average gap between predicted and observed share of positives
-            over ten equal-width bins, weighted by their rows. Source: Naeini, Cooper and
+            over ten equal-width bins, weighted by number of rows. Source: Naeini, Cooper and
             Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015.
-        decision_threshold: Probability from which a row is called positive.
+        decision_threshold: Probability at or above which a row is called positive.
         interval: 95 % interval of accuracy, roc_auc and log_loss; empty if none was computed. An
             interval has a width even if all rows are correct: see `tabular_lstm.judging.intervals`.
 
-    As JSON it also has precision, recall and F1, which are not read back.
+    Its JSON also has precision, recall and F1, which are not read back.
     """
 
     accuracy: float
@@ -150,7 +150,7 @@ class TwoClassesMetrics(_Metrics):
 
 
 class ClassRates(Frozen):
-    """Precision, recall, F1 of one class, and its ROC AUC against all others; None for 0 / 0."""
+    """Precision, recall and F1 of a class, and its ROC AUC against all others; None for 0 / 0."""
 
     precision: float | None
     recall: float | None
@@ -159,7 +159,7 @@ class ClassRates(Frozen):
 
 
 class ClassesMetrics(_Metrics):
-    """The metrics of one model of several classes on one set of rows.
+    """The metrics of one model for several classes on one set of rows.
 
     Attributes:
         accuracy: Computed from the decisions, like the confusion matrix.
@@ -168,9 +168,9 @@ class ClassesMetrics(_Metrics):
         brier_score: Sum over the classes of the squared differences, from 0 to 2. Source: Brier,
             "Verification of Forecasts Expressed in Terms of Probability", 1950.
         expected_calibration_error: Computed from the probability of the decided class.
-        confusion_matrix: Rows by actual class (outer) and decided class (inner); sums of weights if
-            weights differ.
-        by_class: By the class's value as text, in the order of the classes.
+        confusion_matrix: Counts of rows by actual class (outer) and decided class (inner); sums of
+            weights if weights differ.
+        by_class: The rates of each class, by its value as text, in the order of the classes.
         interval: 95 % interval of accuracy, roc_auc and log_loss; empty where none was computed.
     """
 
@@ -195,13 +195,13 @@ class ClassesMetrics(_Metrics):
 
 
 class NumberMetrics(_Metrics):
-    """The metrics of one model of a number on one set of rows.
+    """The metrics of one regression model on one set of rows.
 
     Attributes:
         rmse, mae, width: In the label's unit; `width` is the mean width of the intervals.
-        r2: 1 - mean squared error / variance of the label. If the variance is 0: 1 without errors,
-            else 0.
-        coverage: Share of the labels within their interval.
+        r2: 1 - mean squared error / variance of the label. If the variance is 0, it is 1 without
+            errors, else 0.
+        coverage: Share of labels within their interval.
         label_deviation: Standard deviation of the label.
         interval: 95 % interval of rmse, mae and r2; empty where none was computed.
     """
@@ -241,8 +241,8 @@ def label_counts(measured: Metrics) -> np.ndarray:
 def fill_missing(labels: np.ndarray, predictions: np.ndarray, rule: Rule, task: Task) -> ArrayPair:
     """Return predictions without gaps, and decisions by the rule, int (rows,).
 
-    A missing prediction, NaN, becomes a wrong one, so that models do not gain from it. For a
-    number, its error is the labels' range, or the model's largest error.
+    A missing prediction, NaN, is replaced by a wrong one, so that models do not benefit from it.
+    For a number, its error is the labels' range or the model's largest error, whichever is larger.
     """
     is_missing = np.isnan(predictions).any(axis=1)
     if not task.classes:
@@ -286,9 +286,9 @@ def with_intervals(
 
 
 def fewest_rows(rows: Labels, task: Task) -> tuple[int, str]:
-    """Count the effective rows, or groups, of the rarest class, and name it to follow the count.
+    """Count the effective rows, or groups, of the rarest class, and give words to follow the count.
 
-    For a number, count all rows or groups; the name is empty.
+    For a number, count all rows or groups; the words are empty.
     """
     if not task.classes:
         return int(rows.count), ""
@@ -305,7 +305,7 @@ def measure_model(
         rows: Labels and weights.
         predictions: Predictions without gaps.
         decided: The decided class of each row, int (rows,).
-        rule: The decision threshold of two classes.
+        rule: The decision threshold, for two classes.
         task: What is predicted.
     """
     labels, weights = rows.labels, rows.weights
@@ -331,7 +331,7 @@ def point_metrics(
     decision_threshold: float,
     weights: np.ndarray | None = None,
 ) -> TwoClassesMetrics:
-    """Measure one model of two classes on one set of rows, without intervals."""
+    """Measure one model for two classes on one set of rows, without intervals."""
     # The import takes half a second, and reading a decision does not need it.
     from sklearn import metrics as sk  # noqa: PLC0415
 
@@ -359,7 +359,7 @@ def class_metrics(
     classes: Sequence[object],
     weights: np.ndarray | None = None,
 ) -> ClassesMetrics:
-    """Measure one model of several classes, (rows, classes), and its decisions, int (rows,)."""
+    """Measure one model for several classes, (rows, classes), and its decisions, int (rows,)."""
     rows, count = np.arange(len(labels)), len(classes)
     matrix = np.bincount(labels * count + decided, weights, count**2).reshape(count, count)
     actual, called = matrix.sum(axis=1), matrix.sum(axis=0)
@@ -390,7 +390,7 @@ def class_metrics(
 def number_metrics(
     labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
 ) -> NumberMetrics:
-    """Measure one model of a number, (rows, 3): prediction, lower and upper end of its interval."""
+    """Measure a regression model, (rows, 3): prediction, lower and upper end of its interval."""
     predicted, lower, upper = predictions.T
     error = float(np.average((predicted - labels) ** 2, weights=weights))
     deviation = deviation_of(labels, weights)
@@ -416,7 +416,7 @@ def calibration_bins(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return rows (or weight), mean probability and share of positives in ten equal-width bins.
 
-    Three arrays of shape (bins that have rows,), by rising probability.
+    These are three arrays of shape (non-empty bins,), in order of increasing probability.
     """
     bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     rows = np.bincount(bins, weights, CALIBRATION_BINS)
@@ -432,13 +432,13 @@ def _ratio(numerator: float, denominator: float) -> float | None:
 
 
 class Baselines(Frozen):
-    """The baselines' decision thresholds (two classes) and predictions of the evaluated rows.
+    """The baselines' decision thresholds (two classes) and predictions for the evaluated rows.
 
-    `losses` are out-of-fold losses of the train rows, see `judging.baseline_fits`.
+    `losses` are out-of-fold losses on the train rows, see `judging.baseline_fits`.
     """
 
     thresholds: dict[str, float] = {}
     losses: dict[str, float] = unless({})
     predictions: dict[str, list[float] | list[list[float]]] = Field(
-        validation_alias=AliasChoices("predictions", "probabilities")  # as earlier versions wrote
+        validation_alias=AliasChoices("predictions", "probabilities")  # the former name
     )

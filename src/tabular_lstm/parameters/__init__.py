@@ -1,8 +1,8 @@
-"""Typed parameters: an unknown name or an impossible value fails before any node runs.
+"""Typed parameters: an unknown name or an invalid value fails before any node runs.
 
-The arguments of nodes have these models as annotations, so Kedro builds the models from the blocks
-of `conf/*/parameters_*.yml`. An environment replaces a whole block; a value that is not in the new
-block gets its default from here.
+The nodes' arguments are annotated with these models, so Kedro builds the models from the blocks of
+`conf/*/parameters_*.yml`. An environment replaces a whole block; a value missing from the new block
+gets the default given here.
 """
 
 from tabular_lstm.frozen import Parameters
@@ -28,7 +28,7 @@ from tabular_lstm.parameters.runs import (
     StorageOptions,
 )
 
-# Blocks that change no candidate and no decision.
+# Blocks that change neither a candidate nor a decision.
 OF_RUNS: dict[str, type[Parameters]] = {
     "engine": EngineOptions,
     "retraining": RetrainingOptions,

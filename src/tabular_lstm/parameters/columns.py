@@ -1,4 +1,4 @@
-"""The blocks `columns` and `split`: each column's role, the task, and which rows are test rows."""
+"""The blocks `columns` and `split`: column roles, the task, and which rows are test rows."""
 
 import re
 from contextlib import suppress
@@ -65,25 +65,25 @@ Predict = Annotated[
 
 
 class History(Parameters):
-    """Which rows are one sequence: a row and the earlier rows of the same customer.
+    """Which rows form one sequence: a row and the earlier rows of the same customer.
 
     Attributes:
-        of: Column that identifies the customer: a person, a patient, a machine.
-        order: Column with the time of the row: dates, or numbers that grow with time.
-            Rows with the same time are not earlier than each other. Or a list of this column and
-            of `then`.
-        steps: Most rows in a sequence, including the row itself: 1 to 200. Default: 20.
+        of: Column that identifies the customer, such as a person, a patient or a machine.
+        order: Column with the time of the row: dates, or numbers that increase with time. Of rows
+            with the same time, none is earlier than another. Or a list of this column and `then`.
+        steps: Maximum number of rows in a sequence, including the row itself: 1 to 200. Default:
+            20.
         known_after: Time from a row until its label is known: a number in the unit of `order` (days
-            if `order` has dates), or for dates a text such as `30 days` or `12 hours`. An earlier
+            if `order` has dates) or, for dates, a text such as `30 days` or `12 hours`. An earlier
             label is a feature if it is known at the time of the predicted row. Default: earlier
             labels are never features.
-        predict: Column that marks the rows to predict in a scoring: 1, yes or true. Or one column
+        predict: Column that marks the rows that a scoring predicts: 1, yes or true. Or one column
             and its value or values, such as `{event_type: order}`: a scoring predicts the last such
-            row of each customer, and such rows judge. The column may be a feature too; a single
-            value becomes a list. Default: the last row of each customer.
-        then: In conf the second of two columns under `order`: numbers that order rows with the same
-            time, such as the lines of a receipt. Delays and gaps are those of the time. Default:
-            none.
+            row of each customer, so the model is evaluated on such rows, too. The column may also
+            be a feature; a single value becomes a list. Default: the last row of each customer.
+        then: In conf, the second of two columns under `order`: numbers that order rows with the
+            same time, such as the lines of a receipt. Delays and gaps are still measured by the
+            time. Default: none.
     """
 
     of: str
@@ -112,23 +112,23 @@ class History(Parameters):
 
     @property
     def columns(self) -> set[str]:
-        """Name the columns that the block names."""
+        """Return the names of all columns in the block."""
         return {self.of, self.order, *filter(None, [self.then, self.mark])}
 
     @property
     def chosen_by(self) -> str | None:
-        """Name the column that tells which rows a scoring may predict."""
+        """Return the name of the column that says which rows a scoring may predict."""
         return next(iter(self.predict)) if isinstance(self.predict, dict) else self.predict
 
     @property
     def values(self) -> list[Value]:
-        """Give the values of these rows; marks are in lower case."""
+        """Return the values of this column in these rows; marks are in lower case."""
         return self.predict[str(self.chosen_by)] if isinstance(self.predict, dict) else [*MARKS]
 
     @property
     def mark(self) -> str | None:
-        """Name the column of valid rows that tells it: bool."""
-        # The column of values may be a feature too.
+        """Return the name of the boolean column of valid rows that marks these rows."""
+        # The column of values may also be a feature.
         return f"{self.chosen_by}, to predict" if isinstance(self.predict, dict) else self.predict
 
     @property
@@ -144,7 +144,7 @@ class History(Parameters):
 
     @property
     def words(self) -> str:
-        """Say which rows are a history."""
+        """Say in words which rows form a history."""
         by = " and ".join(map(shown, filter(None, (self.order, self.then))))
         return f"{counted(self.steps, 'row')} at most of each {shown(self.of)}, by {by}"
 
@@ -176,7 +176,7 @@ def in_utc(text: str) -> datetime:
 
 
 def _moment(value: Any) -> Any:
-    """Check a `Moment` or None; a date, as YAML reads it without quotes, becomes text."""
+    """Check a `Moment` or None; a date, which YAML makes of unquoted text, becomes text."""
     if isinstance(value, date):
         return value.isoformat()
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
@@ -199,11 +199,11 @@ class SplitOptions(Parameters):
         test_fraction: Share of test rows; a split by hash meets it only on average. With 0 there
             are no test rows, and the network is evaluated on its train rows.
         salt: Text that keys the hash, at most 64 bytes. Another salt gives another split.
-        from_: `from` in conf, for the kind `time`: a row is a test row if its time is this date or
-            number, or later. `test_fraction` is then not used. Default: about `test_fraction` of
-            the rows, the newest, are test rows. Rows with the same time stay on one side.
-        independent: Features whose rows with the same value are independent. Name a feature here if
-            a run warns of it wrongly. No row changes its side. Default: none.
+        from_: `from` in conf, for the kind `time`: rows of this date or number, or later, are test
+            rows, and `test_fraction` is not used. Default: the newest rows, about `test_fraction`
+            of all, are test rows. Rows with the same time stay on one side.
+        independent: Features for which rows with the same value are independent. Name a feature
+            here if a run warns about it wrongly. No row changes sides. Default: none.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -235,12 +235,12 @@ def _with_formats(dates: Any) -> Any:
     return dict.fromkeys(dates) if is_list else dates
 
 
-# Neither a mark, a blank nor a digit begins or ends a unit.
+# A unit does not begin or end with a digit, a blank, or one of . , ' + -
 Unit = Annotated[
     str, matching(r"[^\d\s.,'+-](.*[^\d\s.,'+-])?", "a unit alone, such as $, % or km/h")
 ]
 
-# The format of a column's dates, for `datetime.strptime`, None for ISO 8601; or several.
+# One or more formats of a column's dates, for `datetime.strptime`; None means ISO 8601.
 DateFormat = str | None | Annotated[list[str | None], Field(min_length=1)]
 Dates = Annotated[dict[str, DateFormat], BeforeValidator(_with_formats)]
 
@@ -264,7 +264,7 @@ TOGETHER = {
     *product(PLACES[1:3], PLACES[3:7]),
     *product(("dates", "group", "time"), ["history"]),
 }
-# With more classes the network has too many outputs, and each class has too few rows.
+# With more classes, the network has too many outputs and each class too few rows.
 MOST_CLASSES = 100
 
 
@@ -274,38 +274,38 @@ class ColumnsOptions(Parameters):
     Attributes:
         label: Name of the column to predict.
         positive_class: For two classes, the label's value whose probability the network gives.
-        negative_class: The other one.
+        negative_class: The label's other value.
         classes: For three to a hundred classes, the label's values, in the order of their
             probabilities.
-        declared_task: `task` in conf: `number` if the label is a number. Default: the classes say
-            what is predicted.
-        key: Column that identifies a row and decides its side of the split. In a folder of files
-            only the last valid row of each key counts. 7.0 is the key 7; 007 and 7.00 are other
+        declared_task: `task` in conf: `number` if the label is a number. Default: the classes
+            define what is predicted.
+        key: Column that identifies a row and decides its side of the split. In a folder of files,
+            only the last valid row of each key counts. 7.0 is the key 7; 007 and 7.00 are different
             keys. Default: none, the features identify the row.
         weight: Column that says how much a row counts, a number of 0 or more: a row of weight 2
-            counts as two equal rows, a row of weight 0 does not count. Only the proportions count.
-            Default: none, all rows count alike.
-        group: Column that names which rows belong together, such as a patient's visits. Rows of one
+            counts as two identical rows, a row of weight 0 does not count. Only the proportions
+            matter. Default: none, all rows count equally.
+        group: Column that says which rows belong together, such as a patient's visits. Rows of one
             group are on one side of the split and in one fold. Read like a key. Default: none.
         time: Column with the time of a row, for a split by time: dates in ISO 8601 or in the format
-            that `dates` gives, or numbers that grow with time. Default: none.
-        history: Which rows are one sequence, see `History`. The customers are the groups, except in
-            a split by time. Default: each row is one sequence, and its columns are the steps.
+            given in `dates`, or numbers that increase with time. Default: none.
+        history: Which rows form one sequence, see `History`. The customers are the groups, except
+            in a split by time. Default: each row is one sequence, and its columns are the steps.
         features: Columns to learn from, in this order. Default: all columns without another role.
         categorical: Features that are categories. Default: none, all are numbers.
         dates: The features that are dates or date-times, and the time if it is one: a list of names
             for ISO 8601, or a dictionary from each name to a format of `datetime.strptime`, such as
-            {visit: "%d.%m.%Y"}, to null for ISO 8601, or to a list of formats: the first that fits
-            a cell reads it. Two formats that read one text as different days are refused, because
-            nobody could tell which day a cell means. Default: none.
-        ignore: Columns that are left out; no cell of them is read. Default: none.
-        known_in_time: Features whose value is known before the label, as the user says: they are
-            not looked at as possible leaks. Nothing else changes. Default: none.
+            {visit: "%d.%m.%Y"}, to null for ISO 8601, or to a list of formats, of which the first
+            that fits a cell is used. Two formats that read the same text as different days are
+            refused, because nobody could tell which day a cell means. Default: none.
+        ignore: Columns that are left out; none of their cells are read. Default: none.
+        known_in_time: Features that you declare to be known before the label: they are not checked
+            as possible leaks. Nothing else changes. Default: none.
         bounds: Lowest and highest value of a feature, or of a label that is a number; `null` means
             no limit. Default: ±1e30.
-        missing: Values that mean "not measured", for each feature; numbers without quotes. An empty
-            cell, NA, N/A, NaN, null and None always mean it.
-        units: The unit that may stand before or behind the numbers of a feature, or of the label:
+        missing: Values that mean "not measured", for each feature; write numbers without quotes. An
+            empty cell, NA, N/A, NaN, null and None always mean missing.
+        units: The unit that may stand before or after the numbers of a feature, or of the label:
             {amount: "$", rate: "%", term: months}; 4.5 % is read as 4.5. A cell with another unit
             goes to quarantine. Default: none.
     """
@@ -422,7 +422,7 @@ class ColumnsOptions(Parameters):
         return self
 
     def _named(self, place: str) -> set[str]:
-        """Name the columns that a place of this block names."""
+        """Return the names of the columns in one place of this block."""
         names = getattr(self, place)
         if isinstance(names, History):
             return names.columns
@@ -438,7 +438,7 @@ class ColumnsOptions(Parameters):
 
     @property
     def not_features(self) -> set[str]:
-        """Name the columns of valid rows that are not features."""
+        """Return the names of the columns of valid rows that are not features."""
         history_columns = self.history.columns if self.history else set()
         return {
             name for role in ROLES if (name := getattr(self, role)) is not None
@@ -446,23 +446,23 @@ class ColumnsOptions(Parameters):
 
     @property
     def times(self) -> set[str]:
-        """Name the column that is read as times, if there is one."""
+        """Return the name of the column that is read as times, if there is one."""
         order = self.history.order if self.history else None
         return {name for name in (self.time, order) if name is not None}
 
     @property
     def of(self) -> str | None:
-        """Name the column of the customers or of the groups; None if there are neither."""
+        """Return the name of the column of customers or groups; None if there are neither."""
         return self.history.of if self.history else self.group
 
     @property
     def together(self) -> str | None:
-        """Name the column whose equal values keep rows on one side: the group, or the time."""
+        """Return the column whose equal values keep rows on one side: the group or the time."""
         return self.group or self.time
 
 
 def forms_of(form: DateFormat) -> list[str | None]:
-    """Give the formats of a column's dates, in the order in which they are tried."""
+    """Return the formats of a column's dates, in the order in which they are tried."""
     return form if isinstance(form, list) else [form]
 
 
@@ -472,7 +472,7 @@ def in_words(form: DateFormat) -> str:
 
 
 def read_differently(form: str | None, other_form: str | None) -> bool:
-    """Tell whether the second format reads a text that the first one writes as another day."""
+    """Tell whether the second format reads another day from a text that the first one writes."""
     return _reread(form, other_form) not in {None, DAY.date()}
 
 
@@ -484,7 +484,7 @@ def _says_a_day(form: str) -> bool:
 
 
 def _reread(form: str | None, other_form: str | None) -> date | None:
-    """Read `DAY` by the second format as the first one writes it; None if that does not fit."""
+    """Write `DAY` in the first format and read it in the second; None if that does not fit."""
     with suppress(ValueError, re.error):
         text = DAY.strftime(form or "%Y-%m-%d")
         return datetime.strptime(text, other_form or "%Y-%m-%d").date()

@@ -1,4 +1,4 @@
-"""Hyperparameters: how a candidate is made and evaluated."""
+"""Hyperparameters: how a candidate is trained and evaluated."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
@@ -33,13 +33,13 @@ Dropped = Annotated[Number, Field(ge=0, le=0.99)]
 NotNegative = Annotated[Number, Field(ge=0)]
 # The cost of each decision (column) for each actual class (row), in the order of the classes.
 CostMatrix = tuple[tuple[NotNegative, ...], ...]
-# Share of the labels that are inside their intervals, for a label that is a number.
+# For a label that is a number: share of the labels that lie inside their intervals.
 Coverage = Annotated[Number, Field(ge=0.5, le=0.99)]
 DECLARED = 0.9
 
 
 class ValidationOptions(Parameters):
-    """A run stops if a larger share of the labelled rows than this goes to quarantine."""
+    """The largest share of labelled rows in quarantine before a run stops."""
 
     max_quarantined_fraction: Share = 0.05
 
@@ -50,8 +50,8 @@ class ReshapingOptions(Parameters):
     Attributes:
         features_per_step: How many features the network reads in one step. Default: as many as give
             four steps, but at least two features.
-        allow_padding: Whether the last step may be filled up with slots that the network
-            ignores. If not, the number of features must be a multiple of `features_per_step`.
+        allow_padding: Whether the last step may be padded with slots that the network ignores. If
+            not, the number of features must be a multiple of `features_per_step`.
     """
 
     features_per_step: Count | None = None
@@ -63,20 +63,22 @@ class Ensemble(Parameters):
 
     Attributes:
         members: How many networks of each kind are trained and averaged. Each network learns from
-            all train rows except its own eighth. With more than 20,000 rows at most 4 are trained,
-            and, but for histories, a kind that is clearly worse stops early. If the label is a
-            number, it does so with fewer rows too.
+            all train rows except its own eighth. With more than 20,000 rows, at most 4 are trained,
+            and a kind that is clearly worse stops early, except with histories. If the label is a
+            number, such a kind stops early with fewer rows, too.
         dimensions: Size of a feature's embedding vector.
         frequencies: How many learned frequencies embed a numeric feature.
         frequency_scale: Standard deviation of the frequencies before training, for each kind of
-            member. Low frequencies learn smooth relations; high frequencies learn sharp relations
-            too. One number means one kind. Of histories, the first of two kinds reads the row with
-            its past features, and the second, or a single one, the history.
+            member. Low frequencies learn smooth relations; high frequencies learn sharp relations,
+            too. One number means one kind. For histories, the first of two kinds reads the row with
+            its past features, and the second, or a single kind, reads the whole history.
         units: Size of each bidirectional LSTM, from the input to the output.
         dropout: Share of the last LSTM's outputs that are dropped in training. If the label is a
-            number that is nearly a function of the features, it falls as this function is learned.
+            number that is nearly a function of the features, dropout decreases as the network
+            learns this function.
         feature_dropout: Share of a row's features that are dropped in training, for each kind of
-            member. Each training step draws other features. Further kinds use the last number.
+            member. Each training step drops different features. If there are more kinds than
+            numbers, the last number applies to the rest.
     """
 
     members: Count = 8
@@ -89,7 +91,7 @@ class Ensemble(Parameters):
 
     @property
     def count(self) -> int:
-        """How many members there are, of all kinds."""
+        """Number of members of all kinds together."""
         return self.members * len(self.frequency_scale)
 
     @property
@@ -104,7 +106,7 @@ class Ensemble(Parameters):
         return [kind for kind in self.kinds for _ in range(self.members)]
 
     def of_kinds(self, places: Sequence[int]) -> Self:
-        """Give the options with only these kinds."""
+        """Return the options with only these kinds."""
         scales, dropped = zip(*(self.kinds[place] for place in places), strict=True)
         return self.model_copy(
             update={"frequency_scale": list(scales), "feature_dropout": list(dropped)}
@@ -120,18 +122,18 @@ class NetworkOptions(Parameters):
     """The network to build.
 
     Attributes:
-        kind: `ensemble`, or `keras` for a network of one's own; not for histories.
+        kind: `ensemble`, or `keras` for a network of your own, which cannot read histories.
         ensemble: The options of an ensemble.
         build: For kind `keras`, the import path of a function, such as `churn.networks.build`.
-            `build(schema, shape, seed)` returns an uncompiled functional Keras model of Keras' own
-            layers, from float32 (rows, steps, features_per_step), with NaN where a value is missing
-            and a category as its place in the schema's list, to (rows, `schema.task.outputs`), see
-            `tabular_lstm.network.outputs`.
+            `build(schema, shape, seed)` returns an uncompiled functional Keras model made of Keras'
+            own layers. Its input is float32 (rows, steps, features_per_step), with NaN where a
+            value is missing, and each category given as its place in the schema's list. Its output
+            is (rows, `schema.task.outputs`), see `tabular_lstm.network.outputs`.
         folds: For kind `keras`, how many models are trained, each without one fold of the rows;
-            their mean is calibrated by their outputs on the folds. 0 means one model, trained on
+            their mean is calibrated on their outputs for the folds. 0 means one model, trained on
             all rows for all epochs, uncalibrated, with a decision threshold of 0.5. Default: 4.
         standardized: For kind `keras`, whether the network gets numbers standardized and clipped at
-            five standard deviations, places of categories from -1 to 1, and 0 for what is missing.
+            five standard deviations, categories scaled from -1 to 1, and 0 for missing values.
             Default: no.
     """
 
@@ -178,12 +180,13 @@ class Objective(Parameters):
     """What the decisions optimize, on out-of-fold predictions of the train rows.
 
     Attributes:
-        kind: For classes `accuracy`, `f1` (of the positive class of two), or `costs`, the lowest
-            total cost. For a number what is predicted: `mean`, or `median` (which the gate compares
-            by MAE); `accuracy`, the default, means `mean`.
-        costs: For two classes, the costs of both errors.
-        cost_matrix: For more classes; in conf, `costs` as a list. It has a row for each actual
-            class, in the order of `classes`, with the cost of deciding for each class.
+        kind: For classes, `accuracy`, `f1` (of the positive class of two), or `costs`, the lowest
+            total cost. For a number, what is predicted: `mean`, or `median` (which the gate
+            compares by MAE); `accuracy`, the default, means `mean`.
+        costs: For two classes, the costs of the two errors.
+        cost_matrix: For more classes, the cost of each decision; in conf, `costs` as a list. It has
+            a row for each actual class, in the order of `classes`, with the cost of deciding for
+            each class.
     """
 
     kind: Literal["accuracy", "f1", "costs", "mean", "median"] = "accuracy"
@@ -208,34 +211,35 @@ class Objective(Parameters):
 class TrainingOptions(Parameters):
     """How the network is trained.
 
-    The kind `keras` uses all but `groups`; with `folds: 0` neither `patience` nor `objective`. Its
-    learning rate is not scaled and does not fall, and all weights shrink. A model stops after
-    `patience` epochs in which the loss on its fold did not fall.
+    The kind `keras` uses all options but `groups`; with `folds: 0` it uses neither `patience` nor
+    `objective`. Its learning rate is not scaled and does not fall, and weight decay applies to all
+    weights. A model stops after `patience` epochs in which the loss on its fold did not fall.
 
     Attributes:
-        epochs: Most passes over the train rows. Default: 200, or 100 for a number; fewer with many
-            rows (at least 5) or with more than 200 features (at least 8). With more than two
-            million rows a pass reads only a part of the rows: see `tabular_lstm.network.plan`.
-        batch_size: Rows in a step of the optimizer. Default: about a sixteenth of the rows, a power
-            of 2 between 32 and 256; larger with more than about 400,000 rows.
-        learning_rate: AdamW's learning rate for steps of 32 rows; for a number it is doubled. It
+        epochs: Maximum number of passes over the train rows. Default: 200, or 100 for a number;
+            fewer with many rows (at least 5) or with more than 200 features (at least 8). With more
+            than two million rows, a pass reads only a part of the rows: see
+            `tabular_lstm.network.plan`.
+        batch_size: Rows per optimizer step. Default: about a sixteenth of the rows, a power of 2
+            between 32 and 256; larger with more than about 400,000 rows.
+        learning_rate: AdamW's learning rate for steps of 32 rows; it is doubled for a number, and
             grows with the square root of the batch size. It falls to 0 before a member stops; the
             fall begins after three quarters of the epochs at the latest.
         weight_decay: Each step shrinks the kernels by this share times the learning rate.
         patience: Epochs that a member waits for a lower calibrated loss on its fold. If its best
             epoch is late, it waits longer: half (for a number, four fifths) of that epoch's number.
-            For a number of which less than half can be told, the waits are shorter, in proportion.
-            A member stops waiting once four fifths of the members have waited. Below a tenth of the
-            classes' entropy, a loss must fall more to count. After waiting, a member's learning
-            rate falls to 0 in three tenths as many epochs as before, at least four. The member
-            keeps the weights of its best epoch. Default: 4.
+            If less than half of a number's loss can be explained, the wait is proportionally
+            shorter. A member stops waiting once four fifths of the members have waited. Below a
+            tenth of the classes' entropy, a loss must fall by more to count. After waiting, a
+            member's learning rate falls to 0 in three tenths as many epochs as before, at least
+            four. The member keeps the weights of its best epoch. Default: 4.
         objective: What the decisions optimize, see `Objective`.
-        label_scale: How a number is learned: `none`, as it is; `asinh`, see
-            `tabular_lstm.rows.label_scale`; or `auto`, what is better on the train rows.
-        coverage: For a number, share of the labels that their intervals should hold: 0.5 to 0.99.
+        label_scale: How a number is learned: `none`, unchanged; `asinh`, see
+            `tabular_lstm.rows.label_scale`; or `auto`, whichever is better on the train rows.
+        coverage: For a number, share of the labels that the intervals should contain: 0.5 to 0.99.
         groups: Number of groups that the members are divided into; an engine with several workers
             trains the groups in parallel. Another number of groups may give another candidate.
-            In groups no kind stops early.
+            With several groups, no kind stops early.
         seed: Seed of the initial weights, the folds, the shuffling and the dropout.
     """
 
@@ -291,12 +295,12 @@ def _fault_of_costs(task: Task, objective: Objective) -> str | None:
 
 
 class OwnBaseline(Parameters, extra="allow"):
-    """A baseline of the user's own: a classifier or regressor with the methods of scikit-learn.
+    """A baseline of your own: a classifier or regressor with scikit-learn's methods.
 
-    In conf it is the path alone, or a mapping of `class` and the arguments, `model_extra`.
+    In conf it is either the path alone or a mapping of `class` and the arguments, `model_extra`.
 
     Attributes:
-        class_: In conf, `class`: import path of the class, or of a function that returns an
+        class_: `class` in conf: the import path of the class, or of a function that returns an
             estimator.
     """
 
@@ -315,18 +319,20 @@ class OwnBaseline(Parameters, extra="allow"):
 
 
 class EvaluationOptions(Parameters):
-    """How the candidate is judged.
+    """How the candidate is evaluated.
 
     Attributes:
-        baselines: The user's own baselines, by name, beside those of every run. Default: none.
-        bootstrap_resamples: Resamples of the evaluated rows for each interval.
-        importance_repeats: Shuffles of each feature for the permutation importance, at most;
-            fewer with many features.
-        importance_rows: Rows for the permutation importance, at most, evenly from the classes.
-        meaningful: Smallest difference of ROC AUC, or of RMSE in standard deviations of the label,
-            for which the verdict calls one model better. It changes no decision.
+        baselines: Your own baselines, by name, in addition to those of every run. Default: none.
+        bootstrap_resamples: Number of bootstrap resamples of the evaluated rows per interval.
+        importance_repeats: Maximum number of shuffles of each feature for the permutation
+            importance; fewer with many features.
+        importance_rows: Maximum number of rows for the permutation importance, drawn evenly from
+            the classes.
+        meaningful: Smallest difference in ROC AUC, or in RMSE in standard deviations of the label,
+            for which the verdict calls one model better. It affects no decision.
         segments: Columns of the valid rows, such as a region: the metrics are also given for the
-            test rows of each of the 20 commonest values, and of all others together. Default: none.
+            test rows of each of the 20 most common values, and of all others together. Default:
+            none.
         seed: Seed of the resamples, the shuffles and the boosted trees.
     """
 

@@ -12,19 +12,19 @@ from tabular_lstm.metrics import METRICS
 from tabular_lstm.parameters.columns import TIME
 from tabular_lstm.parameters.hyperparameters import NotNegative
 
-# An option that is gone, and that conf of version 0.1.0 may have: see `runs.guards`.
+# An option that was removed, but that conf of version 0.1.0 may have: see `runs.guards`.
 POSSIBLE_LEAKS = "refuse_possible_leaks"
 NO_WEBHOOK = "let command post to it, such as [curl, --fail, --json, '@-', URL]"
 # Options of obstore that conf refuses, because they are secret.
 SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 ENDPOINT = re.compile(r"https?://[\w.:\[\]-]+(/[^@\s]*)?", re.ASCII)
 
-# By how much a candidate may be worse than another model, by metric.
+# For each metric, by how much a candidate may be worse than another model.
 Tolerance = dict[str, NotNegative]
 
 
 def _of_each_metric(tolerance: Tolerance) -> Tolerance:
-    """Complete the tolerances by those of the metrics that are not named."""
+    """Add the default tolerances of the metrics that are not named."""
     usual = {name: m.tolerance for name, m in METRICS.items() if m.tolerance is not None}
     if unknown := [name for name in tolerance if name not in usual]:
         raise ValueError(unknown_name(unknown[0], [*usual]))
@@ -32,7 +32,7 @@ def _of_each_metric(tolerance: Tolerance) -> Tolerance:
 
 
 def without_option(values: Any, option: str) -> Any:
-    """Leave an option out of a block that conf gives; what is no block stays as it is."""
+    """Remove an option from a block of conf; a value that is not a block is returned unchanged."""
     return {n: v for n, v in values.items() if n != option} if isinstance(values, dict) else values
 
 
@@ -42,8 +42,8 @@ class PromotionOptions(Parameters):
     Attributes:
         confidence: One-sided confidence of every comparison on the test rows: a candidate that is
             worse by more than the tolerance is promoted in at most about 1 - confidence of cases.
-        tolerance: By how much a candidate may be worse than a champion, or the linear baseline:
-            `log_loss`, in nats, and `roc_auc`; for a number `rmse` and `mae`, in standard
+        tolerance: By how much a candidate may be worse than a champion or the linear baseline:
+            `log_loss`, in nats, and `roc_auc`; for a number, `rmse` and `mae`, in standard
             deviations of the label on the test rows. Default: 0.02 each.
         row_ratio: Lowest and highest number of valid rows, in multiples of the champion's.
         max_label_share_change: How far the share of a class (with two classes, the positive one)
@@ -51,19 +51,20 @@ class PromotionOptions(Parameters):
         max_label_shift: How far the mean of a number may be from the champion's, in standard
             deviations of the champion's labels.
         max_repeated_test_rows: Largest share of test rows with the same features as a train row of
-            another key. More are allowed if features have so few values that rows are often equal.
-        min_test_rows_per_class: A promotion needs at least this many test rows of each class, or
-            groups with such rows; for a number, test rows or groups in total.
-        max_champion_fall: How far the champion's ROC AUC may fall after its promotion; for a
-            number, how far its RMSE may rise, in standard deviations of the label at the promotion.
-            If the change is clearly larger, or the champion is clearly worse than a model without
-            features, nothing is promoted.
+            another key. More are allowed if the features have so few values that identical rows are
+            common.
+        min_test_rows_per_class: Minimum number of test rows of each class, or of groups with such
+            rows, for a promotion; for a number, of test rows or groups in total.
+        max_champion_fall: The largest allowed drop in the champion's ROC AUC after its promotion;
+            for a number, the largest rise in its RMSE, in standard deviations of the label at
+            promotion. If the change is clearly larger, or the champion is clearly worse than a
+            model without features, nothing is promoted.
         keep_champions: How many champions a rollback can restore, including the serving one; a
             candidate is compared with each of them that is still comparable.
         keep_candidates: How many of the newest runs keep their outputs, in addition to the
             champions; decisions are always kept.
         start_over: Whether to judge without the champions, such as when labels have a new meaning.
-        hold: Whether to judge and to promote nothing. The first run without it judges again.
+        hold: Whether to judge candidates but promote none. The first run without it judges again.
     """
 
     confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
@@ -91,13 +92,13 @@ class RetrainingOptions(Parameters):
     """When a retraining trains, and how it exits.
 
     Attributes:
-        force: Whether to train even if the same data and parameters were judged already.
-        new_code: Whether to train if only the code or the version of a package is new, as after an
+        force: Whether to train even if the same data and parameters have already been judged.
+        new_code: Whether to train if only the code or a package version has changed, as after an
             upgrade. Default: no.
         exit_on_untrusted_data: Exit code if check 1 of the gate rejects the data: a code from 3 to
-            74, or 0, as another rejection. Default: 65, EX_DATAERR of sysexits.h.
+            74, or 0, as for other rejections. Default: 65, EX_DATAERR of sysexits.h.
         exit_on_rejection: Exit code of a run that rejects its candidate for another reason: 0, or a
-            code from 3 to 74, which has no other meaning. Default: 0, because the run did not fail.
+            code from 3 to 74 that has no other meaning. Default: 0, because the run did not fail.
     """
 
     force: bool = False
@@ -107,7 +108,7 @@ class RetrainingOptions(Parameters):
 
 
 class ReportOptions(Parameters):
-    """The report's title: the data and their purpose. Default: none, the file's name is used."""
+    """The report's title: the data and their purpose. Default: the file's name."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
@@ -116,8 +117,8 @@ class ScoringOptions(Parameters):
     """What a scoring writes for each row, in addition to the prediction.
 
     Attributes:
-        pass_through: Columns that are copied from the rows, in addition to key and label.
-        reasons: Number of features to name, those that moved the prediction most. Default: none.
+        pass_through: Columns to copy from the rows, in addition to key and label.
+        reasons: How many of the features that moved the prediction most to name. Default: none.
         force: Whether to score even if rows, champion, parameters and code are the same as before.
     """
 
@@ -127,17 +128,18 @@ class ScoringOptions(Parameters):
 
 
 class RollbackOptions(Parameters):
-    """Run id, in the promotion log, of the champion to restore. Default: the previous champion."""
+    """Run ID, in the promotion log, of the champion to restore. Default: the previous champion."""
 
     run_id: str | None = None
 
 
 class EngineOptions(Parameters):
-    """Where scoring, groups of members and long fits of baselines run.
+    """Where scoring, the training of groups of members, and long baseline fits run.
 
     Attributes:
-        kind: `local`, in this process with its threads; or `dask`, which needs the extra `cluster`.
-        workers: How many one-thread processes to start on this machine, if no `address` is given.
+        kind: `local`, in this process with its threads, or `dask`, which needs the extra `cluster`.
+        workers: How many single-threaded processes to start on this machine if no `address` is
+            given.
         address: Address of a running Dask scheduler, such as `tcp://scheduler:8786`.
     """
 
@@ -160,15 +162,16 @@ class EngineOptions(Parameters):
 
 
 class MonitoringOptions(Parameters):
-    """When drift raises an alarm: the rows differ from the rows that the champion was trained on.
+    """When drift raises an alarm: the rows differ from those that the champion was trained on.
 
     Attributes:
         false_alarms: Share of runs that raise an alarm although the rows have not changed, 0.001
             to 0.2.
         smallest_change: Smallest share of the rows that must have moved for an alarm.
-        ignore: Columns that are not watched, such as a date that grows with time.
-        on_drift: `warn`, or `stop`: a scoring gets no manifest, a retraining promotes nothing.
-        exit_on_alarm: Exit code of a run with an alarm and a result: 0, or a code from 3 to 74.
+        ignore: Columns that are not monitored, such as a date that increases with time.
+        on_drift: `warn`, or `stop`: a scoring gets no manifest, and a retraining promotes nothing.
+        exit_on_alarm: Exit code of a run with both an alarm and a result: 0, or a code from 3 to
+            74.
     """
 
     false_alarms: Annotated[Number, Field(ge=0.001, le=0.2)] = 0.01
@@ -183,13 +186,13 @@ EVENTS: tuple[Event, ...] = get_args(Event)
 
 
 class NotifyOptions(Parameters):
-    """Who is notified of the end of a run that decides, scores or fails.
+    """How to notify someone when a run decides, scores or fails.
 
     Attributes:
         command: Program and arguments, run in the project's folder, without a shell. The program
-            gets one line of JSON on its standard input; its output is dropped. Default: none.
+            gets one line of JSON on its standard input; its output is discarded. Default: none.
         events: Outcomes that send a notification. Default: all but `unchanged`.
-        timeout: Seconds that the command may take in all.
+        timeout: Total number of seconds that the command may take.
     """
 
     secret = True
@@ -210,7 +213,7 @@ class OverviewOptions(Parameters):
 
     Attributes:
         stale_after: Longest time without a finished run of a kind, such as `36 hours`. Default:
-            twice the median time between the model's last six, and at least a day.
+            twice the median time between the model's last six runs of that kind, at least a day.
     """
 
     stale_after: Annotated[str, matching(TIME.pattern, "a time such as '36 hours'")] | None = None
@@ -221,12 +224,12 @@ class MlflowOptions(Parameters):
 
     Attributes:
         tracking_uri: URI of a tracking server, or `sqlite:///` and a path from the project's
-            folder. If the URI is a secret, the name of an entry in `credentials.yml` with the
+            folder. If the URI is secret, the name of an entry in `credentials.yml` that holds the
             `uri`. Default: none, nothing is tracked.
         experiment: Name of the experiment. Default: `tabular-lstm`; in an environment other than
             base, `tabular-lstm-` and the environment's name.
         registered_model: Each candidate becomes a version of this model. Default: `experiment`.
-        timeout: Seconds to wait for an answer of MLflow.
+        timeout: Seconds to wait for an answer from MLflow.
     """
 
     secret = True
@@ -239,14 +242,15 @@ class MlflowOptions(Parameters):
 class StorageOptions(Parameters):
     """Object storage for the outputs of runs. It needs the extra `object-storage`.
 
-    Credentials are the entry `storage` of `credentials.yml` or, without this entry, the environment
-    variables `AWS_...`.
+    Credentials come from the entry `storage` of `credentials.yml` or, without this entry, from the
+    environment variables `AWS_...`.
 
     Attributes:
-        url: `s3://bucket/prefix`, of Amazon S3 or a compatible storage. Default: none, outputs are
+        url: `s3://bucket/prefix`, in Amazon S3 or a compatible storage. Default: none, outputs are
             kept only on this machine.
         options: Options of obstore's `S3Store`, such as `endpoint` and `region`; no secrets.
-        timeout: Seconds for a request. A request that can be repeated is tried for twice as long.
+        timeout: Seconds for a request. A request that can be repeated is retried for up to twice as
+            long.
     """
 
     secret = True

@@ -104,12 +104,13 @@ class Champion:
         return self._answers.values(self._predictions(rows))
 
     def predict_interval(self, rows: pd.DataFrame, coverage: float | None = None) -> np.ndarray:
-        """Predict an interval for each row; about `coverage` of them contain the true number.
+        """Predict an interval for each row.
+
+        About the share `coverage` of the intervals contain the true number.
 
         Args:
             rows: See `predict`.
-            coverage: The share of intervals that contain the true number, from 0.5 to 0.99.
-                Default: the declared `training.coverage`.
+            coverage: A share from 0.5 to 0.99. Default: the declared `training.coverage`.
 
         Returns:
             float64 (rows, 2): the lower and the upper end.
