@@ -14,6 +14,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import (
+    mean_absolute_error,
+    root_mean_squared_error,
+    root_mean_squared_log_error,
+)
 
 from tabular_lstm.estimator import LSTMRegressor
 from tabular_lstm.network.score import score
@@ -41,21 +46,6 @@ def contracts(count: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
     rows["kind"] = pd.Categorical([f"K{kind:03}" for kind in kinds])
     rows["place"] = pd.Categorical([f"P{place:03}" for place in places])
     return rows, np.asarray(logarithm)
-
-
-def rmse(labels: np.ndarray, predicted: np.ndarray) -> float:
-    """Take the root of the mean squared error."""
-    return float(np.sqrt(np.mean((predicted - labels) ** 2)))
-
-
-def mae(labels: np.ndarray, predicted: np.ndarray) -> float:
-    """Take the mean absolute error."""
-    return float(np.abs(predicted - labels).mean())
-
-
-def rmsle(labels: np.ndarray, predicted: np.ndarray) -> float:
-    """Take the RMSE of the logarithms of one plus the value."""
-    return rmse(np.log1p(labels), np.log1p(predicted.clip(0)))
 
 
 @dataclass(frozen=True)
@@ -95,9 +85,11 @@ def measure(count: int, seed: int) -> Measured:
     lower, upper = model.predict_interval(new).T
     return Measured(
         "" if target.asinh is None else "asinh",
-        rmse(truth, model.predict(new)) / rmse(truth, smeared),
-        mae(truth, median) / mae(truth, by_hand_median),
-        rmsle(truth, median) / rmsle(truth, by_hand_median),
+        root_mean_squared_error(truth, model.predict(new))
+        / root_mean_squared_error(truth, smeared),
+        mean_absolute_error(truth, median) / mean_absolute_error(truth, by_hand_median),
+        root_mean_squared_log_error(truth, median.clip(0))
+        / root_mean_squared_log_error(truth, by_hand_median),
         float(lower.min()),
         float(np.mean((lower <= truth) & (truth <= upper))),
     )
