@@ -17,13 +17,14 @@ import csv
 import time
 import warnings
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import accuracy_summary
 import numpy as np
 import pandas as pd
-from accuracy_summary import HERE, TASKS
+from accuracy_summary import FOLDS, HERE, TASKS
 from methods import DEFAULT, METHODS
 from sets import kind_of, load
 from sklearn.metrics import accuracy_score, log_loss, r2_score, roc_auc_score
@@ -42,8 +43,8 @@ def columns_of(kind: TaskKind) -> list[str]:
     return ["data", "method", "fold", *scores, "fit_seconds", "cpu_seconds"]
 
 
-def measure(data: str, method: str, results: Path) -> None:
-    """Fit and score the folds that are not done yet, and append a line for each.
+def measure(data: str, method: str, results: Path, folds: int = FOLDS) -> None:
+    """Fit and score the first folds that are not done yet, and append a line for each.
 
     `cpu_seconds` is what all threads of the process took.
     """
@@ -54,8 +55,8 @@ def measure(data: str, method: str, results: Path) -> None:
     with results.open() as file:
         done = {(row["data"], row["method"], row["fold"]) for row in csv.DictReader(file)}
     categories = rows.select_dtypes("category").columns.tolist()
-    folds = (KFold if kind == NUMBER else StratifiedKFold)(5, shuffle=True, random_state=0)
-    for fold, (train, test) in enumerate(folds.split(rows, labels)):
+    splitter = (KFold if kind == NUMBER else StratifiedKFold)(FOLDS, shuffle=True, random_state=0)
+    for fold, (train, test) in enumerate(islice(splitter.split(rows, labels), folds)):
         if (data, method, str(fold)) in done:
             continue
         model = METHODS[method](categories, kind == NUMBER)

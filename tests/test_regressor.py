@@ -159,6 +159,19 @@ def test_a_file_gives_all_back_to_the_bit(fitted: LSTMRegressor, tmp_path: Path)
         LSTMClassifier.load(tmp_path / "model.keras")
 
 
+def test_a_median_on_a_scale_of_its_own_is_learned_and_loaded(tmp_path: Path) -> None:
+    chosen = {"objective": "median", "label_scale": "asinh", "epochs": 20}
+    model = tiny(**chosen).fit(ROWS, np.exp(PRICES / 3e4))
+    target = model.network_.schema.target
+    assert (target.median, target.asinh > 0) == (True, True)
+    model.save(tmp_path / "model.keras")
+    loaded = LSTMRegressor.load(tmp_path / "model.keras")
+    assert loaded.get_params().items() >= chosen.items()
+    assert same_bits(loaded.predict(ROWS), model.predict(ROWS))
+    with pytest.raises(ValueError, match="objective"):
+        tiny(objective="f1").fit(ROWS, PRICES)
+
+
 def test_a_network_of_classes_is_no_regressor() -> None:
     """Such as a champion that the last release left."""
     path = next((ROOT / "tests/releases").glob("*/data/rolled_back/06_models/*/*/candidate.keras"))

@@ -45,6 +45,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
     predicts_classes = True
     label_type: type | None = None  # what y is converted to
     class_weight: Any = None
+    objective: str
 
     def __init__(
         self,
@@ -200,12 +201,12 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _objective(self) -> dict[str, Any]:
         """Return the objective in the form used in conf."""
-        return {}
+        return {"kind": np.asarray(self.objective).tolist()}
 
     @classmethod
     def _arguments(cls, training: TrainingOptions) -> dict[str, Any]:
         """Return the arguments that only this estimator has, taken from training parameters."""
-        return {}
+        raise NotImplementedError
 
     def _parameters(self, task: Task) -> tuple[ReshapingOptions, NetworkOptions, TrainingOptions]:
         """Validate the arguments in the same way as the pipeline's parameters."""
@@ -414,7 +415,7 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
         costs: Any = np.asarray(self.costs).tolist()
         if np.shape(costs) == (2,):
             costs = dict(zip(("false_positive", "false_negative"), costs, strict=True))
-        return {"kind": np.asarray(self.objective).tolist(), "costs": costs}
+        return super()._objective() | {"costs": costs}
 
     @classmethod
     def _arguments(cls, training: TrainingOptions) -> dict[str, Any]:
@@ -429,8 +430,14 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
 class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
     """An ensemble of LSTMs for tabular rows that predicts a number and an interval around it.
 
-    Columns and arguments are as in `LSTMClassifier`, except that there is no `objective`, `costs`
-    or `class_weight`.
+    Columns and arguments are as in `LSTMClassifier`, except for these, and there is no `costs` or
+    `class_weight`.
+
+    Args:
+        objective: What `predict` returns: the `mean` or the `median`. Default: mean.
+        label_scale: How the label is learned: `none`, unchanged; `asinh`, for skewed labels; or
+            `auto`, whichever is better on the rows; see `tabular_lstm.rows.label_scale`. Default:
+            auto.
 
     Intervals have their own method, as in sktime, skpro and MAPIE, because scikit-learn expects
     `predict` to return one number per row. They are learned from out-of-fold residuals, scaled by
@@ -454,6 +461,40 @@ class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
     tasks = "number"
     predicts_classes = False
     label_type = np.float64
+
+    def __init__(
+        self,
+        members: int = 8,
+        units: Sequence[int] = (8,),
+        dropout: float = 0.3,
+        features_per_step: int | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float = 0.006,
+        weight_decay: float = 0.01,
+        patience: int | None = None,
+        objective: str = "mean",
+        label_scale: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        frequency_scale: float | Sequence[float] = (0.1, 1.0),
+        feature_dropout: float | Sequence[float] = (0.0, 0.2),
+    ) -> None:
+        super().__init__(
+            members=members,
+            units=units,
+            dropout=dropout,
+            features_per_step=features_per_step,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            patience=patience,
+            random_state=random_state,
+            frequency_scale=frequency_scale,
+            feature_dropout=feature_dropout,
+        )
+        self.objective = objective
+        self.label_scale = label_scale
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Predict each row's number.
@@ -495,3 +536,7 @@ class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
         if np.abs(y).max() > np.finfo(np.float32).max:
             raise ValueError(f"Expected labels that float32 holds, got one of {np.abs(y).max()}.")
         return Task.of_number(), y
+
+    @classmethod
+    def _arguments(cls, training: TrainingOptions) -> dict[str, Any]:
+        return {"objective": training.objective.kind, "label_scale": training.label_scale}
