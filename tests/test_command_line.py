@@ -25,7 +25,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "pipelines one by one": (
         ("--pipelines", "training", "--pipelines=evaluation,monitoring"),
-        ("would read data_summary, test_set, train_set of an earlier run",),
+        ("data_summary, test_set, train_set would come from an earlier run",),
     ),
     "a pipeline beside one that runs alone": (
         ("--pipelines", "scoring,monitoring"),

@@ -50,7 +50,7 @@ def test_a_backup_during_a_promotion_is_restored_as_it_was_before_it(
     after = predictions_of(served)
     assert set(after["run_id"]).isdisjoint(before["run_id"])
     pd.testing.assert_frame_equal(after[SAME], before[SAME])
-    assert "\nUnchanged: data, parameters and code are those of run" in logged(*RETRAINING)
+    assert "had the same data, parameters and code, and it " in logged(*RETRAINING)
     assert [line["action"] for line in log_of(served)] == ["promoted"]
 
 

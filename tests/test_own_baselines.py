@@ -177,7 +177,7 @@ def test_own_baselines_of_classes_and_of_a_number(task: str, project: Project) -
     (told,) = [line for line in log.splitlines() if re.search(said, line)]
     page = Parsed((project.path / "data/08_reporting/latest.html").read_text())
     assert f"A baseline is better: {told}." in page.text.partition("§ ")[0]
-    assert log.index(told) < log.index("This run decided nothing. To decide:")
+    assert log.index(told) < log.index("This run did not decide which model serves. To decide:")
     # The best one out of fold may be an own one too.
     (path,) = project.versions("07_model_output/baseline_predictions.json")
     losses = json.loads(path.read_text())["losses"]

@@ -159,7 +159,7 @@ def test_a_night_after_the_upgrade_monitors_trains_nothing_and_can_roll_back(
 
     said = here_in(left, *RETRAINING, "--env", env)
     assert re.search(
-        "Unchanged: data(, parameters and code| and parameters) are those of run", said
+        r"Unchanged: run \S+ had the same data(, parameters and code| and parameters), and it", said
     )
     # On the day of a release, the code is the release's own.
     assert ("Only the code or a package is new" in said) == ("parameters and code" not in said)

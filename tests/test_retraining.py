@@ -179,15 +179,17 @@ def test_the_way_back_and_further_back(house: Retrainer) -> None:
     assert house.served() == hashes[2]
     # What was rolled back from is not trained again by the next retraining.
     house.roll_back()
-    with pytest.raises(NothingNewError, match=f"run {runs[2]}, which was rolled back from"):
+    with pytest.raises(
+        NothingNewError, match=f"run {runs[2]} had the same .*, and it was rolled back"
+    ):
         house.retrain(seed=2)
     # Nor is it promoted again if it is trained all the same, and neither is the champion.
     again = f"kedro run --pipelines rollback --params rollback.run_id={runs[2]}"
-    for seed, fate in ((1, "serves"), (2, f"was rolled back from. To let it serve again: {again}")):
+    for seed, fate in ((1, "serves"), (2, f"was rolled back. To let it serve again: {again}")):
         decision = house.retrain(seed, retraining={"force": True})
         assert decision["action"] == "rejected"
         assert all(check["passed"] for check in decision["judgement"]["checks"])
-        reason = f"config and weights are those of run {runs[seed]}, which {fate}"
+        reason = f"run {runs[seed]} has the same config and weights, and it {fate}"
         assert decision["reason"] == reason
         assert house.served() == hashes[1] != decision["judgement"]["candidate_sha256"]
     page = house.project.versions("08_reporting/report.html")[-1].read_text()
@@ -326,7 +328,7 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
     assert (unchanged.returncode, unchanged.stderr) == (0, "")
     first, last = unchanged.stdout.splitlines()
     assert " of environment base, to data/" in first
-    assert "INFO    Unchanged: data, parameters and code are those of run 20" in last
+    assert "INFO    Unchanged: run 20" in last
     after = house.project.files()
     after.pop("data/retraining.lock"), before.pop("data/retraining.lock")
     assert after == before

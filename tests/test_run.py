@@ -109,7 +109,10 @@ def test_a_run_in_a_process_of_its_own_is_the_same_to_the_byte_and_logs_plainly(
     # The page is that of a retraining without what only a decision can say.
     page = Path(report.removeprefix("Report: "))
     assert page == ran.versions("08_reporting/report.html")[-1]
-    assert end == "This run decided nothing. To decide: kedro run --pipelines retraining"
+    assert (
+        end
+        == "This run did not decide which model serves. To decide: kedro run --pipelines retraining"
+    )
     assert (ran.path / "data/08_reporting/latest.html").read_bytes() == page.read_bytes()
     shown = Parsed(page.read_text()).text
     first, *sections = shown.split("§ ")

@@ -324,7 +324,7 @@ def test_the_same_rows_by_the_same_champion_are_not_scored_again(
     (first,) = finished(served)
     succeeds(here(*SCORING))
     run = first["run_id"]
-    assert f"Unchanged: rows, champion, parameters and code are those of run {run}" in caplog.text
+    assert f"Unchanged: run {run} had the same rows, champion, parameters and code" in caplog.text
     assert finished(served) == [first]
 
     rows = example(served).read_text()

@@ -119,8 +119,8 @@ def _refuse_pipelines(names: list[str]) -> None:
     """Refuse a pipeline that nobody has, and others beside one that runs alone."""
     if len({*names}) > 1 and {*names} & {*WHOLE}:
         raise DataError(
-            f"--pipelines {','.join(names)}: {', '.join(WHOLE)} run alone, so that a decision or a "
-            "manifest is of one run. Run the others before or after it."
+            f"--pipelines {','.join(names)}: {', '.join(WHOLE)} run alone, so that each decision "
+            "or manifest comes from one run. Run the others before or after it."
         )
     known = {*packages_of_pipelines(), "__default__"}
     if {*names} <= known:
@@ -219,13 +219,13 @@ run = Run(
 
 @click.command("profile", cls=Command)
 @click.argument("file", required=False)
-@click.option("--dataset", help="Entry of the catalog to read instead of a file.")
+@click.option("--dataset", help="Catalog entry to read instead of a file.")
 @click.option("--env", required=True, help="Name of the new environment.")
 @click.option("--label", help="Column to predict. Default: chosen by name, place and values.")
 @click.option(
     "--task",
     type=click.Choice(["classes", "number"]),
-    help="What is predicted of the label. Default: chosen by its values.",
+    help="What to predict about the label. Default: chosen by its values.",
 )
 @click.option("--positive", help="Value of the label whose probability is predicted.")
 @click.option("--key", help="Column that identifies a row.")
@@ -261,9 +261,9 @@ def _project() -> Path:
 
 @click.command(cls=Command)
 @click.option("--env", envvar="KEDRO_ENV", help="Environment. Default: base.")
-@click.option("--pipelines", default="retraining", help="As of kedro run. Default: retraining.")
-@click.option("--params", multiple=True, help="As of kedro run, for each model.")
-@click.option("--models", help="Some of the models, such as at,be. Default: all.")
+@click.option("--pipelines", default="retraining", help="As for kedro run. Default: retraining.")
+@click.option("--params", multiple=True, help="As for kedro run, for each model.")
+@click.option("--models", help="Only these models, such as at,be. Default: all.")
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Processes. Default: 1.")
 def run_models(
     env: str | None, pipelines: str, params: tuple[str, ...], models: str | None, jobs: int
@@ -274,7 +274,7 @@ def run_models(
         raise DataError(f"Conf has no list models. For one model: {run_command(env)}")
     if models is None and "rollback" in re.split("[ ,]+", pipelines):
         raise DataError(
-            "--pipelines rollback: expected --models, those to roll back, such as "
+            "--pipelines rollback: expected --models, the models to roll back, such as "
             f"--models {known[0]}."
         )
     # An empty text, such as of a shell's empty variable, does not mean all models.

@@ -24,7 +24,7 @@ def test_a_network_is_written_whole_or_not_at_all_and_read_by_another_process(
     artifact = ArtifactDataset(filepath=path, version=Version(None, None))
     content = (tmp_path / "candidate.keras/a/candidate.keras").read_bytes()
     assert artifact.load().content == content
-    with raises_data_error(match=r"candidate\.keras is read only here"):
+    with raises_data_error(match=r"candidate\.keras is read-only here"):
         artifact.save("anything")
 
     plain = NetworkDataset(filepath=str(tmp_path / "plain.keras"))

@@ -22,7 +22,7 @@ def test_the_champion_is_the_candidate_that_the_log_names(tmp_path: Path) -> Non
     content = house.promote("a", 0)
     assert champion.exists()
     assert champion.load().content == content
-    with raises_data_error(match="is read only here"):
+    with raises_data_error(match="is read-only here"):
         champion.save(content)
     # For a whole run it stays what it was.
     champion.pin()

@@ -137,7 +137,7 @@ def test_what_is_passed_over_is_named_once(days: Path, caplog: pytest.LogCapture
     assert whole(dataset.load()).equals(before)
     names = [*passed_over[:2], "more.csv", "notes.txt", "old", "rows.tsv", "z.csv"]
     reason = "only files named *.csv or *.parquet directly in it are read"
-    assert caplog.messages == [f"{days}: passed over {', '.join(names)}; {reason}"]
+    assert caplog.messages == [f"{days}: skipped {', '.join(names)}; {reason}"]
 
 
 def test_load_args_count_for_each_file(days: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_secret_of_a_url_is_not_shown(path: str) -> None:
 def test_files_are_read_only_and_one_that_is_gone_since_is_refused_by_name(csv: Path) -> None:
     dataset = RawRowsDataset(str(csv))
     assert dataset.exists()
-    with raises_data_error(match="is read only here"):
+    with raises_data_error(match="is read-only here"):
         dataset.save(ROWS)
     rows = dataset.load()
     csv.unlink()

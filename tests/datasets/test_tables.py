@@ -81,7 +81,7 @@ def test_the_rows_that_were_hashed_are_those_that_are_read() -> None:
 
 def test_a_table_is_read_only_and_labels_of_which_there_are_none_have_not_come_yet() -> None:
     """A query answers with no rows, where a file is not there yet."""
-    with raises_data_error(match="raw_rows is read only here"):
+    with raises_data_error(match="raw_rows is read-only here"):
         TableDataset("raw_rows", MemoryDataset(ROWS)).save(ROWS)
     assert TableDataset("late_labels", MemoryDataset(ROWS[:0])).load() is None
     with raises_data_error(match="raw_rows: the table has no rows; expected at least one"):

@@ -212,7 +212,9 @@ def test_a_log_that_is_gone_stops_a_retraining_that_does_not_start_over(
     whole = log_path(served_twice).read_bytes()
     log_path(served_twice).unlink()
     message = message_of(here(*RETRAINING, *seed(5)))
-    assert message.startswith(f"{log_path(served_twice)} is gone, or an older copy: by its end no")
+    assert message.startswith(
+        f"{log_path(served_twice)} is missing, or an older copy: according to it, no"
+    )
     assert "Running" not in message
     # The ways that the message names: a copy of the log, or a new log.
     log_path(served_twice).write_bytes(whole)

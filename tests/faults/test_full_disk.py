@@ -70,7 +70,7 @@ def test_a_training_names_the_file_without_kedros_words(
     """Datasets of this project and of Kedro, whose errors of writing name no file."""
     finished = sabotaged(quick, output, "size=10", "run")
     assert_no_space(finished, f"{quick.path}/data/{file}/")
-    assert message_of(finished).endswith("What serves is as it was.")
+    assert message_of(finished).endswith("The champion has not changed.")
 
 
 @pytest.mark.usefixtures("mounts")

@@ -190,7 +190,7 @@ def test_predictions_of_a_clock_that_was_ahead_hide_no_later_ones(
     manifest.write_text(manifest.read_text().replace(first["run_id"], LATER[0]))
     # The run of today is named, whose outputs are all there.
     succeeds(here(*SCORING))
-    unchanged = "Unchanged: rows, champion, parameters and code are those of run"
+    unchanged = "had the same rows, champion, parameters and code"
     assert f"{unchanged} {first['run_id']}" in caplog.text
     succeeds(here(*SCORING, "--params", "scoring.force=true"))
     newest = finished(served)[1]["run_id"]

@@ -104,8 +104,8 @@ def test_rows_that_belong_together_and_leaks_are_refused_always(
     leak = (
         "possible leak, alone telling the label or much more of it than all other features (ROC "
         "AUC): Unnamed: 0 (1.000), discharged (0.954): the metrics of this run may be far too "
-        "good. If known only after the label: columns.ignore: ['Unnamed: 0', discharged]. Or, "
-        "if known before it: columns.known_in_time: ['Unnamed: 0', discharged]"
+        "good. If they are known only after the label: columns.ignore: ['Unnamed: 0', discharged]. "
+        "Or, if they are known before it: columns.known_in_time: ['Unnamed: 0', discharged]"
     )
     refused = check_data(before, possible_leaks=leaks)
     assert (refused.passed, refused.sentence) == (False, leak)

@@ -18,7 +18,7 @@ from tabular_lstm.task import Task
 from tests.helpers.judged import both
 
 TRAINED, TESTED = 2000, 500
-UNKNOWN = "are of a category that the champion was not trained with, were 0 %"
+UNKNOWN = "have a category that the champion was not trained with, were 0 %"
 
 
 def people(count: int, seed: int = 0) -> pd.DataFrame:

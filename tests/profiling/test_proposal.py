@@ -90,7 +90,7 @@ DAYS = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1,
 @pytest.mark.parametrize(
     ("name", "values", "doubt"),
     [
-        ("region", [1, 2, 4] * 20, "if amounts, take them away"),
+        ("region", [1, 2, 4] * 20, "if they are amounts, remove them"),
         ("bmi", [0] * 5 + [20 + x / 10 for x in range(COUNT - 5)], "stand apart"),
         ("seen", ["05/11/2026", "06/11/2026", "07/11/2026"] * 20, "%d/%m/%Y and %m/%d/%Y"),
         (

@@ -154,7 +154,9 @@ def test_one_mark_cannot_mean_two_things(marks: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("dialect", [{"sep": "'", "quotechar": "'"}, {"quotechar": ","}])
 def test_one_character_cannot_stand_between_cells_and_around_them(dialect: dict[str, str]) -> None:
-    assert "expected another character than between cells" in refusal("a,y\n1,0\n", **dialect)
+    assert "expected a character other than the one between cells" in refusal(
+        "a,y\n1,0\n", **dialect
+    )
 
 
 def test_of_two_names_of_the_character_between_cells_neither_is_passed_over() -> None:
@@ -191,7 +193,7 @@ def test_a_header_without_rows_is_refused(text: str) -> None:
 @pytest.mark.parametrize("delimiter", ["\t", "|"])
 def test_a_wrong_delimiter_is_refused(delimiter: str, given: dict[str, Any]) -> None:
     message = refusal("a,b,y\n1,2,0\n3,4,1\n".replace(",", delimiter), **given)
-    assert f"the header is no list of names with {given.get('sep', ',')!r} between" in message
+    assert f"the header is not a list of names with {given.get('sep', ',')!r} between" in message
     assert "kedro profile rows.csv finds them out" in message
 
 

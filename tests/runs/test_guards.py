@@ -43,22 +43,26 @@ def made_from(entry: LogEntry, data: str) -> LogEntry:
 A = made_from(promotion("a"), "old")
 B = made_from(promotion("b", "a"), "new")
 X = made_from(rejection("x", "a"), "new")
+ALL = "data, parameters and code"
 OF_OTHER_CODE = B.model_copy(update={"inputs": NEW.model_copy(update={"code": "of another"})})
 
 
 @pytest.mark.parametrize(
     ("log", "fate"),
     [
-        ([A, B], f"those of run {run('b')}, which serves"),
-        ([A, X], f"those of run {run('x')}, which was rejected: no good"),
-        ([A, B, rollback("r", "a", "b")], f"those of run {run('b')}, which was rolled back from"),
+        ([A, B], f"run {run('b')} had the same {ALL}, and it serves"),
+        ([A, X], f"run {run('x')} had the same {ALL}, and it was rejected: no good"),
+        (
+            [A, B, rollback("r", "a", "b")],
+            f"run {run('b')} had the same {ALL}, and it was rolled back",
+        ),
         # The newest of equal runs is named.
         (
             [A, B, rollback("r", "a", "b"), made_from(promotion("d", "a"), "new")],
-            f"those of run {run('d')}, which serves",
+            f"run {run('d')} had the same {ALL}, and it serves",
         ),
         # And the run of this very code before one of other code.
-        ([A, OF_OTHER_CODE, X], f"those of run {run('x')}, which was rejected"),
+        ([A, OF_OTHER_CODE, X], f"run {run('x')} had the same {ALL}, and it was rejected"),
     ],
 )
 def test_what_was_judged_against_who_serves_is_not_trained_again(
@@ -77,7 +81,7 @@ def test_what_was_judged_against_who_serves_is_not_trained_again(
         [A],
         # Rejected against another champion than the one that serves now.
         [A, X, made_from(promotion("d", "a"), "y")],
-        # Replaced by another, and not rolled back from.
+        # Replaced by another, and not rolled back.
         [B, made_from(promotion("d", "b"), "y")],
     ],
 )
@@ -90,7 +94,7 @@ def test_other_code_alone_is_new_only_where_conf_says_so() -> None:
     with pytest.raises(NothingNewError) as end:
         refuse_nothing_new(Champions([A, B]), upgraded, RetrainingOptions())
     assert str(end.value) == (
-        f"data and parameters are those of run {run('b')}, which serves. Only the code or a "
+        f"run {run('b')} had the same data and parameters, and it serves. Only the code or a "
         "package is new. To train anyway: --params retraining.force=true"
     )
     refuse_nothing_new(
@@ -156,7 +160,9 @@ def test_a_run_makes_what_it_reads(project: Project) -> None:
         (whole("evaluation"), KEDRO, "candidate, data_summary, .*"),
         (whole("__default__"), pinned, "train_rows"),
     ):
-        with pytest.raises(DataError, match=f"would read {names} of an earlier run.*: kedro run."):
+        with pytest.raises(
+            DataError, match=f"{names} would come from an earlier run.*: kedro run."
+        ):
             refuse_part(part, given, "kedro run")
 
 
@@ -166,7 +172,9 @@ def test_a_node_of_ones_own_reads_any_entry(project: Project) -> None:
     own_nodes = Pipeline([Node(len, "train_rows", "count"), upper])
     refuse_part(own_nodes, pinned, "kedro run")
     refuse_part(own_nodes + whole("data_processing"), KEDRO, "kedro run")
-    with pytest.raises(DataError, match="would read data_summary, history_rows, test_rows, train"):
+    with pytest.raises(
+        DataError, match=r"data_summary, history_rows, test_rows, train.* would come from"
+    ):
         refuse_part(own_nodes + whole("reshaping"), pinned, "kedro run")
     for name in ("scoring", "retraining"):
         with pytest.raises(DataError, match=f"--pipelines {name}.* Run other pipelines after it."):
@@ -237,7 +245,9 @@ def test_a_log_of_an_earlier_day_is_found_out(served: Project) -> None:
     log_path(served).write_bytes(earlier)
     for command in (RETRAINING, ROLLBACK, SCORING):
         message = message_of(here(*command))
-        assert message.startswith(f"{log_path(served)} is gone, or an older copy: by its end ")
+        assert message.startswith(
+            f"{log_path(served)} is missing, or an older copy: according to it, "
+        )
         assert "Put the newest log back." in message
 
 

@@ -224,7 +224,7 @@ def test_only_a_model_with_new_rows_is_trained_and_rows_of_none_are_counted(
     unlabelled = rows_of("8").head(1).assign(store=8.0, sold=None)
     pd.concat([unlabelled, new, table]).to_csv(path, index=False)
     said = logged("run-models", "--env", "stores")
-    assert said.count("Unchanged: data, parameters and code are those of run ") == 1
+    assert said.count(" had the same data, parameters and code, and it ") == 1
     assert said.count("Unchanged: no new labelled row since run ") == 1
     assert decisions(project, "8") == before
 
@@ -247,7 +247,7 @@ def test_conf_is_checked_and_loads_without_a_name(project: Project) -> None:
         ("[at, New Zealand]", "write a mapping: {NAME: 'New Zealand'}"),
         ("[a/b]", "'a/b' cannot be the name"),
         ("[01_raw]", "'01_raw' cannot be the name"),
-        ("[AT, NO]", "False is no text: YAML reads it so if a name or a value is empty, or if NO"),
+        ("[AT, NO]", "False is not text: YAML reads it so if a name or a value is empty, or if NO"),
         ("{AT: Austria, NO: Norway}", 'Write it in quotes, such as "NO"'),
         ("{AT: Austria, BE: }", "None is no text"),
         ("[1, 1.0]", "1.0 is no text"),

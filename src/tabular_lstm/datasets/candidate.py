@@ -53,7 +53,7 @@ class ArtifactDataset(LocalFileDataset):
 
     def save(self, data: None) -> None:
         """Refuse to save: another entry writes the file."""
-        raise DataError(f"{self._filepath} is read only here.")
+        raise DataError(f"{self._filepath} is read-only here.")
 
 
 class FingerprintsDataset(LocalFileDataset):

@@ -15,7 +15,7 @@ class ReadOnlyDataset(AbstractDataset[Any, Any]):
 
     def save(self, data: Any) -> None:
         """Refuse to save."""
-        raise DataError(f"{self._path} is read only here.")
+        raise DataError(f"{self._path} is read-only here.")
 
     def _describe(self) -> dict[str, Any]:
         return {"path": self._path}

@@ -79,7 +79,7 @@ class Cluster:
                 lambda: Client(scheduler, timeout=SECONDS_TO_CONNECT),  # type: ignore[no-untyped-call]
             )
         except (OSError, ValueError, TypeError) as error:
-            why = str(error) or "it does not answer in time"
+            why = str(error) or "it did not answer in time"
             raise self._error(f"expected a Dask scheduler, but none answers: {why}") from error
 
     def _started(self, options: EngineOptions) -> Any:
@@ -142,7 +142,7 @@ class Cluster:
     def _nobody(self) -> DataError:
         return self._error(
             f"for {SECONDS_WITHOUT_WORKERS} s no worker has done anything: all are gone, or paused "
-            "for lack of memory, or lack this package. See the workers' log"
+            "for lack of memory, or do not have this package. See the workers' log"
         )
 
     def _somebody_works(self) -> bool:

@@ -426,7 +426,7 @@ def _category_words(profile: Profile, cell: int) -> str:
     if cell == 0:
         return NO_VALUE
     if cell == len(profile.counts) - 1:
-        return "are of a category that the champion was not trained with"
+        return "have a category that the champion was not trained with"
     return f"are {one_of(profile.categories[cell - 1])}"
 
 

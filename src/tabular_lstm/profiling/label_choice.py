@@ -32,7 +32,7 @@ BY_NAME, ONLY = "by its name", "the only column of two values"
 SKEWED = "half of the values are below {}, the largest is {}: the run chooses a scale"
 TWO_VALUES, CLASSES_TOO = ", and it has two values", ", and it has classes"
 LIKELY = " that most rows have and that is no trait, such as sex"
-NO_LABEL = "no label was found; --label may name a column of classes or of numbers."
+NO_LABEL = "no label was found. Name a column of classes or of numbers with --label."
 NO_TASK = (
     "column '{}' has "
     f"{{}}, such as '{{}}'; expected numbers, or two to {MOST_CLASSES} classes of at least {FEW} "
@@ -51,7 +51,9 @@ FEW_ROWS = (
     "together"
 )
 ALIKE = "label: {} differ by their spelling alone: if they are one class, write them alike"
-FEW_NUMBERS = "label: few distinct numbers, classes or an amount; if read wrongly, --task {}"
+FEW_NUMBERS = (
+    "label: few distinct numbers: classes or an amount? To read them the other way: --task {}"
+)
 
 
 @dataclass(frozen=True)

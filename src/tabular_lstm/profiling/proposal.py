@@ -28,23 +28,23 @@ FEATURES = ("number", "categorical", "dates")  # roles
 KEY = "key: does each row keep this value in later files? If not, ignore the column"
 GROUP = (
     "group: rows of one value go to one side, and the column is no feature; if it is an amount, "
-    "take the line away; if it names a row that later files correct, give --key"
+    "remove the line; if it names a row that later files correct, give --key"
 )
 IN_TIME = (
     "these dates first occur in the order of time: to judge a model on the newest rows, name the "
-    "column under time too, add split: {kind: time}, leave its format under dates, and take a line "
-    "of group away"
+    "column under time too, add split: {kind: time}, leave its format under dates, and remove a "
+    "line of group"
 )
 TAKEN_AS_MISSING = "missing: values that stand apart were taken for 'not measured'; were they?"
 MANY_ZEROS = (
     "0 is far more frequent than other numbers: if it means 'not measured', add it to missing"
 )
 ODD_CELLS = (
-    "cells that are no {}s: {}, such as '{}'; their labelled rows go to quarantine: correct them, "
+    "cells that are not {}s: {}, such as '{}'; their labelled rows go to quarantine: correct them, "
     "name them under missing, or name the unit of numbers under units"
 )
 SHORT_YEARS = "dates: years 00 to 68 are read as 2000 to 2068, and 69 to 99 as 1969 to 1999; right?"
-CODED = "categorical: few whole numbers, codes by their names; if amounts, take them away"
+CODED = "categorical: few whole numbers, codes by their names; if they are amounts, remove them"
 MAY_BE_CODES = (
     "whole numbers, codes by the name, are read as amounts: if they are codes, name the column "
     "under categorical"

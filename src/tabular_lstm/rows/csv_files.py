@@ -56,10 +56,10 @@ class LoadArguments(Parameters):
     @model_validator(mode="after")
     def _characters_differ(self) -> Self:
         if (self.sep or ",") == (self.quotechar or '"'):
-            raise ValueError("quotechar: expected another character than between cells")
+            raise ValueError("quotechar: expected a character other than the one between cells")
         if (self.decimal or POINT.decimal) == self.thousands:
             raise ValueError(
-                "thousands: expected another mark than decimal; name both, such as "
+                "thousands: expected a mark other than that of decimal; name both, such as "
                 "{decimal: ',', thousands: '.'}"
             )
         return self
@@ -198,7 +198,7 @@ def _column_names(raw_names: Sequence[Any], file: str, delimiter: str) -> list[s
     is_alone = len(names) == 1 and any(mark in names[0] for mark in other_delimiters)
     if is_alone or any("\0" in name for name in names):
         raise DataError(
-            f"{file}: the header is no list of names with {delimiter!r} between them: "
+            f"{file}: the header is not a list of names with {delimiter!r} between them: "
             f"{shown(names[0])!r}. Is the delimiter or the encoding another one? kedro profile "
             f"{file} finds them out, and load_args in the catalog names them."
         )

@@ -190,8 +190,8 @@ def said_of_leaks(kind: str, leaks: Mapping[str, float], task: Task) -> list[str
     return [
         f"{kind}, alone telling the label or much more of it than all other features "
         f"({task.told_by}): {leaks_in_words(leaks)}: the metrics of this run may be "
-        f"far too good. If known only after the label: columns.ignore: {names}. Or, if known "
-        f"before it: columns.known_in_time: {names}"
+        f"far too good. If they are known only after the label: columns.ignore: {names}. Or, if "
+        f"they are known before it: columns.known_in_time: {names}"
     ] * bool(leaks)
 
 

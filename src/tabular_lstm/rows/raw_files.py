@@ -92,7 +92,7 @@ class RawFiles:
         """Warn of entries that are not read; hidden ones are not named."""
         if self.passed_over:
             logger.warning(
-                "%s: passed over %s; only files named *%s or *%s directly in it are read",
+                "%s: skipped %s; only files named *%s or *%s directly in it are read",
                 self.path,
                 printable(", ".join(self.passed_over)),
                 CSV,
@@ -214,7 +214,7 @@ def open_parquet(content: BinaryIO, file: str) -> Iterator[parquet.ParquetFile]:
     except (pa.ArrowException, OSError, ValueError) as error:
         first_line = str(error).strip().split("\n")[0]
         raise DataError(
-            f"{file}: the file is damaged, or it is no Parquet file, as its name says it is: "
+            f"{file}: the file is damaged, or is not a Parquet file although its name says so: "
             f"{first_line} Write it again, or name a CSV *.csv."
         ) from error
 
@@ -272,7 +272,7 @@ def plain_batch(batch: pa.RecordBatch, file: str) -> pa.RecordBatch:
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             raise DataError(
                 f"{file}: column '{name}': a value is damaged, or it is text that is not UTF-8. "
-                "Write it anew, or leave the column out: name it in columns.ignore."
+                "Write it again, or leave the column out: name it in columns.ignore."
             ) from error
         columns.append(values)
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)

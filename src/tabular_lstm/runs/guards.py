@@ -168,7 +168,7 @@ def _fault_of_history(network: NetworkOptions, reshaping: ReshapingOptions) -> s
         return "network.kind = keras: it reads no histories; expected kind: ensemble"
     if reshaping.features_per_step is not None:
         setting = f"reshaping.features_per_step = {reshaping.features_per_step}"
-        return f"{setting}: of histories all features of a row are one step; leave it out"
+        return f"{setting}: with histories, all features of a row are one step; leave it out"
     return None
 
 
@@ -215,7 +215,8 @@ def refuse_older_log(champions: Champions, log: Path, timestamp: str, run_comman
     found_another = any(decision.served_before != serves for decision in decisions)
     if found_another or (not logged and len(later) > 1):
         raise DataError(
-            f"{log} is gone, or an older copy: by its end {serves or 'no run'} serves, but "
+            f"{log} is missing, or an older copy: according to it, {serves or 'no run'} serves, "
+            "but "
             f"{counted(len(later), 'run')} decided later, the last one {later[0]}. Put the newest "
             f"log back. Or, to judge without a champion: {run_command} --pipelines retraining "
             "--params promotion.start_over=true."
@@ -282,11 +283,13 @@ def refuse_nothing_new(
     is_upgraded, entry = min(known, key=itemgetter(0))
     decision = _decision(champions, entry.run_id)
     same = "data and parameters" if is_upgraded else "data, parameters and code"
-    since = f"{same} are those of" if inputs.rows is None else "no new labelled row since"
+    since = f"run {entry.run_id} had the same {same}, and it"
+    if inputs.rows is not None:
+        since = f"no new labelled row since run {entry.run_id}, which"
     note = " Only the code or a package is new." if is_upgraded else ""
     raise NothingNewError(
-        f"{since} run {entry.run_id}, which {_fate(champions.log, entry)}.{note} To train "
-        "anyway: --params retraining.force=true",
+        f"{since} {_fate(champions.log, entry)}.{note} To train anyway: "
+        "--params retraining.force=true",
         decision.alarm if decision else None,
         decision.exit_code(retraining) if decision else DONE,
         decision.severity if decision else "done",
@@ -297,7 +300,7 @@ def _fate(log: Sequence[LogEntry], entry: LogEntry) -> str | None:
     """Say why the candidate of an entry need not be judged again; None if it must."""
     stand = standing(log)
     if entry.action == "promoted" and entry.run_id not in stand[1:]:
-        return "serves" if entry.run_id in stand else "was rolled back from"
+        return "serves" if entry.run_id in stand else "was rolled back"
     since = log.index(changes(log)[-1]) if stand else 0
     rejected = entry.action == "rejected" and log.index(entry) >= since
     return f"was rejected: {entry.reason}" if rejected else None
@@ -331,9 +334,9 @@ def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: 
     if (decides(pipeline) or scores(pipeline)) and not is_whole:
         name = "scoring" if scores(pipeline) else "retraining"
         raise DataError(
-            "A run that decides or scores is whole, and without other pipelines, so that a "
-            f"decision or a manifest is of one run: {run_command} --pipelines {name}. To restore a "
-            f"champion: {run_command} --pipelines rollback. Run other pipelines after it."
+            "A run that decides or scores must be complete and without other pipelines, so that "
+            f"each decision or manifest comes from one run: {run_command} --pipelines {name}. To "
+            f"restore a champion: {run_command} --pipelines rollback. Run other pipelines after it."
         )
     not_made = {name for name in pipeline.inputs() - GIVEN if not name.startswith("params:")}
     not_made |= (run_params["load_versions"] or {}).keys()
@@ -347,8 +350,9 @@ def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: 
     if not_made:
         names = ", ".join(sorted({name.partition("@")[0] for name in not_made}))
         raise DataError(
-            f"This run would read {names} of an earlier run, but a run makes what it reads. Run "
-            f"the nodes before it too, as {run_command} --tags training does, or run all: "
+            f"{names} would come from an earlier run, but a run reads only what it produces "
+            "itself. "
+            f"Run the nodes before it too, as {run_command} --tags training does, or run all: "
             f"{run_command}."
         )
 
@@ -427,7 +431,7 @@ def refuse_scored_before(
             alarm = drift.alarm if drift else None
             is_stopped = stops and alarm is not None
             raise NothingNewError(
-                f"rows, champion, parameters and code are those of run {run}, whose predictions "
+                f"run {run} had the same rows, champion, parameters and code, and its predictions "
                 f"are in {folder}. To score anyway: --params scoring.force=true",
                 alarm,
                 exit_code=FAILED if is_stopped else DONE,

@@ -88,7 +88,7 @@ class RunLog(logging.Handler):
 # Hooks --------------------------------------------------------------------------------------------
 
 STARTS = "tabular-lstm %s: run %s of environment %s, to %s/"
-NOTHING_DECIDED = "This run decided nothing. To decide: %s --pipelines retraining"
+NOTHING_DECIDED = "This run did not decide which model serves. To decide: %s --pipelines retraining"
 # Keys of click's `meta`: the hooks of a command's run, which know how it ended; and that the run is
 # one of `run-models`, which notifies once, and for which a model that waits has not failed.
 HOOKS, OF_MANY = "tabular_lstm.hooks", "tabular_lstm.of_many"
@@ -381,7 +381,7 @@ class RunHooks:
         if isinstance(cause, OSError) and (name or cause.errno in FULL):
             # A node's temporary file is gone with the run.
             path = (name and self._file_of(catalog, name)) or name or tempfile.gettempdir()
-            raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
+            raise DataError(f"{not_written(cause, path)} The champion has not changed.") from error
 
     def _close_unchanged(self, error: guards.NothingNewError) -> None:
         self._close(

@@ -252,7 +252,9 @@ class KeptOutputs:
         try:
             self.pull_log()
         except DataError as error:
-            raise DataError(f"The decision of run {self._run_id} holds. But: {error}") from error
+            raise DataError(
+                f"The decision of run {self._run_id} stands. However: {error}"
+            ) from error
 
     def delete_versions(
         self, outputs: Iterable[Path], old: Callable[[Iterable[str]], list[str]]

@@ -54,7 +54,7 @@ def values_of_models(parameters: dict[str, Any]) -> dict[str, str]:
         for text in pair:
             if type(text) not in {str, int}:
                 raise DataError(
-                    f"{text!r} is no text: YAML reads it so if a name or a value is empty, or if "
+                    f"{text!r} is not text: YAML reads it so if a name or a value is empty, or if "
                     'NO, on or 1.0 has no quotes. Write it in quotes, such as "NO"'
                 )
         name, value = map(str, pair)

@@ -190,7 +190,7 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
 
 
 def run_of_same_network(champions: Champions, candidate: Artifact) -> str | None:
-    """Find the run whose network the candidate is: the champion, or one that was rolled back from.
+    """Find the run whose network the candidate is: the champion, or one that was rolled back.
 
     A champion whose file is gone or changed is passed over. Returns None if there is no such run.
     """

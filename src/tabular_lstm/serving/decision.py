@@ -77,9 +77,9 @@ class Provenance(Frozen):
         )
 
     def way_back_to(self, run: str) -> str:
-        """Say how a champion that was rolled back from may serve again."""
+        """Say how a champion that was rolled back may serve again."""
         return (
-            f"was rolled back from. To let it serve again: {self.run_command} --pipelines rollback "
+            f"was rolled back. To let it serve again: {self.run_command} --pipelines rollback "
             f"--params rollback.run_id={run}"
         )
 

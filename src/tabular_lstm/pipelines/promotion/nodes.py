@@ -121,7 +121,7 @@ def decide(
 ) -> Decision:
     """Make the decision, with everything that it is based on.
 
-    The network that serves, or one that was rolled back from, is not promoted again, except with
+    The network that serves, or one that was rolled back, is not promoted again, except with
     `promotion.start_over`. With `promotion.hold` none is.
     """
     accepted, reason = gate.outcome(gate_checks.checks)
@@ -130,7 +130,7 @@ def decide(
     may_repeat = accepted and not provenance.parameters["promotion"]["start_over"]
     if may_repeat and (same_run := run_of_same_network(kept, checked_artifact.artifact)):
         accepted = False
-        reason = f"config and weights are those of run {same_run}, which "
+        reason = f"run {same_run} has the same config and weights, and it "
         reason += "serves" if same_run == serving else provenance.way_back_to(same_run)
     if on_hold := provenance.parameters["promotion"].get("hold", False):
         would = "promoted" if accepted else "rejected"

@@ -1,0 +1,380 @@
+"""Replay sixty nights of a growing table, and leave a site to read them on.
+
+    python benchmarks/nights.py [--few] [--folder FOLDER]
+
+The table is the shipped one of Pima patients. It starts with 400 labelled rows. On each weekday
+eight patients arrive. Each night the newest 160 patients are scored. The labels of a morning come
+two nights later, and a retraining learns from all labelled rows. Meanwhile a unit changes, a leak appears, a column goes, labels stay away, a run
+is killed, and a person rolls back. Every run is `kedro run` in a project of its own.
+
+It fails if a night does not end as its cause asks for. The site, by default `nights/`, has a page
+with all nights, and each night's log, report, monitoring page and overview; and Kedro-Viz's page
+(`python -m http.server --directory nights`). `--few`: eleven nights, with each cause once, and
+without Kedro-Viz.
+
+The pictures of the README are its first screens in Chromium, 1,200 pixels wide.
+"""
+
+import argparse
+import contextlib
+import json
+import logging
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from click.testing import CliRunner
+from jinja2 import Environment, PackageLoader
+from kedro.framework.startup import bootstrap_project
+
+from tabular_lstm.cli import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+# Labelled rows at first, rows of a morning, rows that are scored, nights until a label comes.
+FIRST, ARRIVE, SCORED, LATE = 400, 8, 160, 2
+LABEL, KEY = "diabetes", "patient"
+SETTINGS = {
+    "evaluation": {"bootstrap_resamples": 200, "importance_repeats": 1},
+    "monitoring": {"false_alarms": 0.001},
+    # With so few test rows the default tolerance would hold up most candidates.
+    "promotion": {"tolerance": {"log_loss": 0.1, "roc_auc": 0.1}},
+}
+MMOL = 18.016  # mg/dl of glucose in one mmol/l
+DONE, FAILED, ALARM, UNTRUSTED = 0, 1, 3, 65  # exit codes
+RETRAINING, SCORING, MONITORING = "retraining", "scoring", "monitoring"
+JUDGED = r"Promoted|Rejected"
+UNCHANGED = r"Unchanged"
+OUTCOMES = r"Promoted|Rejected|Unchanged|Scored|Rolled back|Error|The champion of run"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a pipeline has to end: its exit code, and a pattern in what it says."""
+
+    code: int
+    says: str
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What is special about a night.
+
+    Attributes:
+        words: For the reader.
+        asked: By pipeline. Default: as on any weekday.
+        arrive: Whether patients arrive.
+        change_rows: How the file of the morning's rows is changed.
+        change_table: How the file of labelled rows is changed.
+        labels: Whether labels come.
+        kill: Whether the retraining is killed while it trains.
+        before: A command that a person runs first, and how it has to end.
+    """
+
+    words: str
+    asked: dict[str, Asked] = field(default_factory=dict)
+    arrive: bool = True
+    change_rows: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows
+    change_table: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table
+    labels: bool = True
+    kill: bool = False
+    before: tuple[tuple[str, ...], Asked] | None = None
+
+
+def in_mmol(rows: pd.DataFrame) -> pd.DataFrame:
+    """Write glucose in another unit, as a new device does."""
+    return rows.assign(glucose=(rows["glucose"] / MMOL).round(1))
+
+
+def with_leak(table: pd.DataFrame) -> pd.DataFrame:
+    """Add a column that is filled after the label is known."""
+    return table.assign(insulin_prescribed=table[LABEL])
+
+
+def without_insulin(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave a column out."""
+    return rows.drop(columns="insulin")
+
+
+WEEKDAY = Cause("Eight patients arrive; the labels of two mornings ago are here.")
+WEEKEND = Cause(
+    "Weekend: nobody arrives, and no label comes.",
+    {SCORING: Asked(DONE, UNCHANGED)},
+    arrive=False,
+    labels=False,
+)
+UNIT = Cause(
+    "A new device writes glucose in mmol/l.",
+    {SCORING: Asked(ALARM, "'glucose'"), MONITORING: Asked(ALARM, "'glucose'")},
+    change_rows=in_mmol,
+)
+LEAK = Cause(
+    "The table has a new column that is filled when diabetes is found.",
+    {RETRAINING: Asked(UNTRUSTED, "insulin_prescribed")},
+    change_table=with_leak,
+)
+GONE = Cause(
+    "The source no longer writes the column insulin.",
+    {RETRAINING: Asked(FAILED, "'insulin'"), SCORING: Asked(FAILED, "'insulin'")},
+    change_rows=without_insulin,
+    change_table=without_insulin,
+)
+NO_LABELS = Cause(
+    "The laboratory sends no labels this week.",
+    labels=False,
+)
+KILLED = Cause(
+    "The machine kills the retraining while it trains.",
+    {RETRAINING: Asked(-9, "")},
+    kill=True,
+)
+BACK = Cause(
+    "Weekend: a person rolls back to the champion before. What was rejected is judged against it.",
+    {RETRAINING: Asked(DONE, f"{UNCHANGED}|{JUDGED}")},
+    arrive=False,
+    labels=False,
+    before=(("run", "--pipelines", "rollback"), Asked(DONE, "Rolled back")),
+)
+BEGIN = Cause("The first night: 400 patients with labels.", {RETRAINING: Asked(DONE, "Promoted")})
+AS_EVER = {
+    RETRAINING: Asked(DONE, JUDGED),
+    SCORING: Asked(DONE, "Scored"),
+    MONITORING: Asked(DONE, ""),
+}
+
+
+def causes(few: bool) -> list[Cause]:
+    """Give the cause of each night, in their order."""
+    if few:
+        return [
+            BEGIN,
+            WEEKDAY,
+            WEEKDAY,
+            UNIT,
+            LEAK,
+            GONE,
+            KILLED,
+            WEEKDAY,
+            NO_LABELS,
+            WEEKEND,
+            BACK,
+        ]
+    week = [WEEKDAY] * 5 + [WEEKEND] * 2
+    nights = [BEGIN, *week[1:], *week * 8][:60]
+    special = {8: UNIT, 9: UNIT, 16: LEAK, 24: GONE, 31: KILLED, 41: BACK, 55: BACK}
+    special |= dict.fromkeys(range(44, 48), NO_LABELS)
+    return [special.get(number, cause) for number, cause in enumerate(nights)]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended.
+
+    Attributes:
+        name: The pipeline, or `rollback`.
+        code: Its exit code; -9: it was killed.
+        said: The line of its log that gives the outcome.
+        log: All that it logged.
+        asked: How it had to end.
+    """
+
+    name: str
+    code: int
+    said: str
+    log: str
+    asked: Asked
+
+    @property
+    def as_asked(self) -> bool:
+        """Whether it ended as its cause asks for."""
+        return self.code == self.asked.code and bool(re.search(self.asked.says, self.log))
+
+
+@dataclass(frozen=True)
+class Night:
+    """A night: its cause, how its commands ended, and the pages that it made, by their names."""
+
+    number: int
+    cause: str
+    ended: list[Ended]
+    pages: dict[str, str]
+
+    @property
+    def as_asked(self) -> bool:
+        """Whether all commands ended as the cause asks for."""
+        return all(one.as_asked for one in self.ended)
+
+
+class Replay:
+    """A project, and what has happened in it."""
+
+    def __init__(self, project: Path, site: Path) -> None:
+        self.project, self.site = project, site
+        rows = pd.read_csv(ROOT / "data/01_raw/diabetes.csv")
+        self.rows = rows.assign(**{KEY: [f"P{number}" for number in range(len(rows))]})
+        self.arrived = [FIRST - ARRIVE, FIRST]  # how many rows there are after each night
+        self.known, self.began = 0, time.time()
+        for name in ("conf", "pyproject.toml", ".telemetry"):
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, project / name)
+        for name in ("src", "data/01_raw", "conf/local"):
+            (project / name).mkdir(parents=True, exist_ok=True)
+        columns = project / "conf/base/parameters_data_processing.yml"
+        columns.write_text(columns.read_text().replace("key: null", f"key: {KEY}"))
+        (project / "conf/local/parameters.yml").write_text(json.dumps(SETTINGS))
+        bootstrap_project(project)
+        shutil.rmtree(site, ignore_errors=True)
+        site.mkdir(parents=True)
+
+    def night(self, number: int, cause: Cause) -> Night:
+        """Let a night pass."""
+        self.began, before = time.time(), self.known
+        if cause.labels:
+            self.known = self.arrived[-LATE]
+        known = self.known
+        arrived = self.arrived[-1] + (ARRIVE if cause.arrive else 0)
+        raw = self.project / "data/01_raw"
+        cause.change_table(self.rows[:known]).to_csv(raw / "diabetes.csv", index=False)
+        self.rows[:known][[KEY, LABEL]].to_csv(raw / "late_labels.csv", index=False)
+        if cause.arrive:
+            rows = cause.change_rows(self.rows[arrived - SCORED : arrived]).drop(columns=LABEL)
+            rows.to_csv(raw / "rows_to_score.csv", index=False)
+        self.arrived.append(arrived)
+        ended = []
+        if cause.before is not None:
+            ended.append(self.run("rollback", cause.before[0], cause.before[1]))
+        for name in (RETRAINING, SCORING, MONITORING):
+            command, asked = ("run", "--pipelines", name), cause.asked.get(name, AS_EVER[name])
+            if name == RETRAINING and known == before and name not in cause.asked:
+                asked = Asked(DONE, UNCHANGED)
+            is_killed = cause.kill and name == RETRAINING
+            ended.append(self.killed(command) if is_killed else self.run(name, command, asked))
+        return Night(number, cause.words, ended, self.keep(number, ended))
+
+    def run(self, name: str, command: Sequence[str], asked: Asked) -> Ended:
+        """Run a command in this process, which has imported TensorFlow already."""
+        with heard() as lines:
+            result = CliRunner().invoke(cli, [*command])
+        lines += [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+        log = "\n".join(lines).replace(f"{self.project}/", "")
+        pattern = "ALARM" if result.exit_code == ALARM else OUTCOMES
+        said = [line for line in log.splitlines() if re.match(pattern, line)]
+        return Ended(name, result.exit_code, said[-1] if said else "", log, asked)
+
+    def killed(self, command: Sequence[str]) -> Ended:
+        """Run a retraining in a process, and kill it once it trains."""
+        arguments = [sys.executable, "-m", "kedro", *command]
+        with subprocess.Popen(
+            arguments, cwd=self.project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            assert process.stdout is not None
+            lines = []
+            for line in process.stdout:
+                lines.append(line.rstrip())
+                if "Training " in line:
+                    process.kill()
+        return Ended(
+            RETRAINING, process.returncode, "Killed", "\n".join(lines), Asked(-9, "Training ")
+        )
+
+    def keep(self, number: int, ended: Sequence[Ended]) -> dict[str, str]:
+        """Copy the logs and the pages of a night to the site."""
+        pages = {}
+        for one in ended:
+            pages[f"log of {one.name}"] = name = f"night_{number:02}_{one.name}.txt"
+            (self.site / name).write_text(f"$ kedro run --pipelines {one.name}\n{one.log}\n")
+        CliRunner().invoke(cli, ["overview"])
+        reporting = self.project / "data/08_reporting"
+        for page, path in (
+            ("report", reporting / "latest.html"),
+            ("monitoring", reporting / "latest_monitoring.html"),
+            ("overview", self.project / "data/overview.html"),
+        ):
+            if path.exists() and path.stat().st_mtime > self.began:
+                pages[page] = f"night_{number:02}_{page}.html"
+                shutil.copy(path, self.site / pages[page])
+        return pages
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[list[str]]:
+    """Collect what the project logs."""
+    lines: list[str] = []
+    ear, log = logging.Handler(), logging.getLogger("tabular_lstm")
+    ear.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    log.addHandler(ear)
+    try:
+        yield lines
+    finally:
+        log.removeHandler(ear)
+
+
+INDEX = """<!doctype html>
+<html lang="en">
+<head><title>{{ nights | length }} nights</title>{% include "head.html.jinja" %}</head>
+<body class="wide"><main>
+{% set wrong = nights | rejectattr("as_asked") | list %}
+<section class="headline {{ 'bad' if wrong else 'good' }}">
+<h1>{{ nights | length }} nights: {% if wrong %}{{ wrong | length }} did not end as they should{% else %}each ended as it should{% endif %}</h1>
+<p>A table of patients grows. Each night it is retrained, scored and monitored.
+{% if viz %}<a href="viz/index.html">The pipelines in Kedro-Viz</a>{% endif %}</p>
+</section>
+<div class="box"><table class="stacked"><thead><tr><th>Night</th><th>What happens</th><th>How it ends</th><th>Read</th></tr></thead>
+<tbody>{% for night in nights %}
+<tr><th scope="row">{{ night.number }}{% if not night.as_asked %} <span class="mark bad">not as asked</span>{% endif %}</th>
+<td data-name="What happens">{{ night.cause }}</td>
+<td data-name="How it ends">{% for one in night.ended %}<div><b>{{ one.name }}</b> {{ one.said or "exit code %d" % one.code }}</div>{% endfor %}</td>
+<td data-name="Read">{% for name, page in night.pages.items() %}<a href="{{ page }}">{{ name }}</a> {% endfor %}</td></tr>
+{% endfor %}</tbody></table></div>
+</main></body></html>
+"""
+
+
+def write_index(site: Path, nights: Sequence[Night]) -> None:
+    """Write the page with all nights."""
+    environment = Environment(
+        loader=PackageLoader("tabular_lstm", "judging"), autoescape=True, trim_blocks=True
+    )
+    page = environment.from_string(INDEX).render(nights=nights, viz=(site / "viz").exists())
+    (site / "index.html").write_text(page)
+
+
+def build_viz(project: Path, site: Path) -> None:
+    """Build Kedro-Viz's page."""
+    subprocess.run([sys.executable, "-m", "kedro", "viz", "build"], cwd=project, check=True)
+    shutil.move(project / "build", site / "viz")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Replay the nights; fail if one does not end as its cause asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--few", action="store_true", help="eleven nights, each cause once")
+    parser.add_argument("--folder", type=Path, default=ROOT / "nights", help="of the site")
+    options = parser.parse_args(arguments)
+    site, began, nights = options.folder.resolve(), time.monotonic(), []
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        replay = Replay(Path(folder), site)
+        for number, cause in enumerate(causes(options.few), 1):
+            nights.append(replay.night(number, cause))
+            for one in nights[-1].ended:
+                mark = "as asked" if one.as_asked else f"EXPECTED {one.asked}"
+                print(
+                    f"night {number}, {one.name}: {one.code} {one.said[:100]} ({mark})", flush=True
+                )
+        if not options.few:
+            build_viz(replay.project, site)
+    write_index(site, nights)
+    wrong = [night.number for night in nights if not night.as_asked]
+    print(f"{len(nights)} nights in {time.monotonic() - began:.0f} s: {site}/index.html")
+    if wrong:
+        sys.exit(f"Nights that did not end as their cause asks for: {wrong}")
+
+
+if __name__ == "__main__":
+    main()
