@@ -317,7 +317,7 @@ def test_visits_on_one_day_an_odd_date_and_a_shuffled_file_are_no_objection() ->
         assert history is not None
         assert (history["of"], history["order"]) == ("patient", "seen")
     (doubt,) = [said for said, names in proposal.unsure.items() if names == ["seen"]]
-    assert doubt.startswith("cells that are no dates: 1, such as 'soon'")
+    assert doubt.startswith("cells that are not dates: 1, such as 'soon'")
 
 
 def test_a_history_in_two_formats_of_dates_is_found_with_their_shares() -> None:

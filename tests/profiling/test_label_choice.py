@@ -120,14 +120,14 @@ def test_the_label_may_be_told_and_have_blanks() -> None:
 
 def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> None:
     message = refusal({"age": AGES, "left": TWO, "sex": SEX, "new": TWO, "size": AGES})
-    assert "or of numbers. Columns of two" in message
+    assert "or of numbers with --label. Columns of two" in message
     assert (
         "--label may name: left (0: 20, 1: 10); sex (m: 20, f: 10); new (0: 20, 1: 10)" in message
     )
     message = refusal({"age": AGES, "one": BLANKS, "two": TWO, "size": AGES})
     assert "one (0: 18, 1: 9); two (0: 20, 1: 10)" in message
     dates = [f"2026-11-{7 * day % 30 + 1:02}" for day in range(30)]
-    assert refusal({"age": AGES, "seen": dates}).endswith("or of numbers.")
+    assert refusal({"age": AGES, "seen": dates}).endswith("or of numbers with --label.")
     paid = {"contract_value": [f"${age}.50" for age in AGES], "age": AGES, "seen": dates}
     assert label(paid, "contract_value").task.kind == NUMBER
 

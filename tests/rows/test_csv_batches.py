@@ -148,7 +148,7 @@ def test_a_mark_of_numbers_is_one_that_no_number_holds_otherwise(argument: str, 
 @pytest.mark.parametrize("marks", [{"thousands": "."}, {"decimal": ",", "thousands": ","}])
 def test_one_mark_cannot_mean_two_things(marks: dict[str, str]) -> None:
     message = refusal("a;y\n1;0\n", sep=";", **marks)
-    assert "expected another mark than decimal" in message
+    assert "expected a mark other than that of decimal" in message
     assert "name both" in message
 
 

@@ -59,7 +59,7 @@ def test_places_in_a_dictionary_become_the_values(monkeypatch: pytest.MonkeyPatc
 )
 def test_a_file_that_is_damaged_or_no_parquet_is_refused(content: bytes) -> None:
     message = refusal(content)
-    assert message.startswith("rows.parquet: the file is damaged, or it is no Parquet file, as its")
+    assert message.startswith("rows.parquet: the file is damaged, or is not a Parquet file")
     assert "\n" not in message
 
 

@@ -138,7 +138,7 @@ def test_only_whole_runs_decide_and_score(project: Project) -> None:
     assert not decides(whole("__default__"))
     for complete in (retraining, rolling_back, scoring):
         refuse_part(complete, KEDRO, "kedro run")
-        with pytest.raises(DataError, match="A run that decides or scores is whole"):
+        with pytest.raises(DataError, match="A run that decides or scores must be complete"):
             refuse_part(complete, KEDRO | {"only_missing_outputs": True}, "kedro run")
     for part, name in (
         (whole("promotion"), "retraining"),
@@ -224,7 +224,7 @@ def test_a_later_decision_after_another_champion_stops_a_run_that_decides(
     stopped = [promotion("u", serves), rejection("v", serves)]
     refuse_older_log(champions_of(log, *stopped), LOG, run("z"), "kedro run")
     older = champions_of(log, promotion("u", serves), rejection("v", "u"))
-    said = f"older copy: by its end {run(serves)} serves, but 2 runs decided later, the last one "
+    said = f"older copy: according to it, {run(serves)} serves, but 2 runs decided later, the last one "
     with pytest.raises(DataError, match=said + run("v")):
         refuse_older_log(older, LOG, run("z"), "kedro run")
 
@@ -232,7 +232,9 @@ def test_a_later_decision_after_another_champion_stops_a_run_that_decides(
 def test_decisions_without_a_log_stop_a_run_unless_it_may_be_the_first_one() -> None:
     refuse_older_log(champions_of([], promotion("a", None)), LOG, run("z"), "kedro run")
     lost = champions_of([], rejection("a", None), promotion("b", None))
-    with pytest.raises(DataError, match="gone, or an older copy: by its end no run serves, but 2"):
+    with pytest.raises(
+        DataError, match="missing, or an older copy: according to it, no run serves, but 2"
+    ):
         refuse_older_log(lost, LOG, run("z"), "kedro run")
 
 

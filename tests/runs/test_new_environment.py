@@ -220,7 +220,7 @@ def test_a_name_or_a_cell_of_several_lines_writes_no_conf_of_its_own(project: Pr
     table["sick"] = [0, 0, 1, 1] * 100
     file = project.path / "data/mine.csv"
     table.to_csv(file, index=False)
-    assert "cells that are no numbers: 1, such as" in new_environment(file, "mine", project.path)
+    assert "cells that are not numbers: 1, such as" in new_environment(file, "mine", project.path)
     assert {*conf(project, "catalog.yml")} == {"raw_rows", "rows_to_score"}
     assert {*conf(project, "parameters.yml")} == {"columns"}
 
@@ -275,8 +275,8 @@ def test_a_messy_table_needs_only_what_its_profile_asks(project: Project) -> Non
     unsure = page.partition("Unsure:\n")[2].splitlines()
     assert unsure[0].startswith("- possible leak: dunned (1.000) alone tells the label")
     for asked in (
-        "rate: cells that are no numbers: 9, such as '4 EUR'; their labelled rows go to quar",
-        "weight: cells that are no numbers: 11, such as '180 kg'; ",
+        "rate: cells that are not numbers: 9, such as '4 EUR'; their labelled rows go to quar",
+        "weight: cells that are not numbers: 11, such as '180 kg'; ",
         "region: 'North' and 'north' differ by their spelling alone",
     ):
         assert any(line.startswith(f"- {asked}") for line in unsure), unsure

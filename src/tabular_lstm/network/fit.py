@@ -236,7 +236,6 @@ def train(
         kinds,
         speed=task_outputs.pace.speed,
         are_customers=histories is not None,
-        trial=task_outputs.pace.trial,
     )
     offset = None
     if schema.target is not None and histories is not None:

@@ -32,6 +32,8 @@ class Trained:
 
 # If this share of the members makes no progress, training does not wait for the others.
 QUORUM = 0.8
+# A kind is clearly worse if its loss is so many times the other's.
+CLEARLY = 1.01
 
 
 class DivergedError(DataError):
@@ -116,7 +118,7 @@ def train_members(members: Any, plan: Plan, inputs: TrainingInputs) -> Trained:
         below[fell] = stops[fell] - np.maximum(least, is_short * pace.falls * constant)
         progressed[fell] = epoch
         if epoch == plan.trial:
-            worse = np.array(means) > pace.clearly * min(means)
+            worse = np.array(means) > CLEARLY * min(means)
             starts[worse], ends[worse] = epoch - 1, epoch
         # In a short table, where a number's loss is little below a constant's, a late small fall is
         # mostly chance.

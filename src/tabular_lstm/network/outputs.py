@@ -261,9 +261,7 @@ class Pace:
     told: float = 0.0  # in a short table, waits are shorter if less of the loss is explained
     learned: float = 0.1  # below this share of the loss, a loss must fall by more
     falls: float = 0.0  # in a short table, the least fall of a loss that counts as progress
-    trial: int = 0  # in a short table, the epoch after which a clearly worse kind stops; 0: none
     exact: float = 0.0  # below this share of the loss, less is dropped, in proportion
-    clearly: float = 1.01  # a kind is clearly worse if its loss is so many times the other's
 
 
 class Outputs:
@@ -437,9 +435,7 @@ class _NumberOutputs(Outputs):
     1983 (the factor, which makes the mean of all predictions that of the labels, out of fold).
     """
 
-    pace = Pace(
-        speed=2, waits=0.8, told=0.5, learned=0, falls=0.001, trial=25, clearly=1.03, exact=0.3
-    )
+    pace = Pace(speed=2, waits=0.8, told=0.5, learned=0, falls=0.001, exact=0.3)
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         return cast(Target, schema.target).learned(labels).astype(np.float32)

@@ -162,7 +162,6 @@ def plan_training(
     kinds: int = 1,
     speed: int = 1,
     are_customers: bool = False,
-    trial: int = 0,
 ) -> Plan:
     """Choose what the parameters leave open, and log the choice.
 
@@ -175,8 +174,6 @@ def plan_training(
         kinds: Number of kinds; each has the same number of members. Default: 1.
         speed: The task's factor of the learning rate; see `epochs` too.
         are_customers: Whether the groups are the customers of histories. Default: no.
-        trial: In a table that is not long, the epoch after which a clearly worse kind stops.
-            Default: 0, none stops.
     """
     rows = len(labels)
     fold = assign_folds(labels, groups, FOLDS, training.seed)
@@ -215,7 +212,7 @@ def plan_training(
         rate=speed * training.learning_rate * (batch / 32) ** 0.5,
         seed=training.seed,
         customers=customers if are_customers else None,
-        trial=-(-TRIAL_STEPS // steps) if rows > LONG_ROWS else trial,
+        trial=-(-TRIAL_STEPS // steps) if rows > LONG_ROWS else 0,
     )
     logger.info(
         "Training %s, each on %d of %d rows; %s a step, %s an epoch, "

@@ -64,13 +64,13 @@ class Ensemble(Parameters):
     Attributes:
         members: How many networks of each kind are trained and averaged. Each network learns from
             all train rows except its own eighth. With more than 20,000 rows, at most 4 are trained,
-            and a kind that is clearly worse stops early, except with histories. If the label is a
-            number, such a kind stops early with fewer rows, too.
+            and a kind that is clearly worse stops early, except with histories.
         dimensions: Size of a feature's embedding vector.
         frequencies: How many learned frequencies embed a numeric feature.
         frequency_scale: Standard deviation of the frequencies before training, for each kind of
             member. Low frequencies learn smooth relations; high frequencies learn sharp relations,
-            too. One number means one kind. For histories, the first of two kinds reads the row with
+            too. One number means one kind. If the label is a number, only the first kind is
+            trained. For histories, whatever the label is, the first of two kinds reads the row with
             its past features, and the second, or a single kind, reads the whole history.
         units: Size of each bidirectional LSTM, from the input to the output.
         dropout: Share of the last LSTM's outputs that are dropped in training. If the label is a
