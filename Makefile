@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-scoring wheel airflow mlflow mlflow-server run test pythons lowest coverage numeric faults \
-	integration lint viz lock benchmark-tools benchmark-torch
+	integration lint nights viz lock benchmark-tools benchmark-torch
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
@@ -153,6 +153,9 @@ lint: $(WITH_TESTS) ## Check style, types, import rules and notebooks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+nights: $(INSTALLED) ## Replay sixty nights of a growing table, and leave a site in nights/
+	$(BIN)/python benchmarks/nights.py
 
 viz: $(INSTALLED) ## Show the pipeline in the browser (kedro viz run)
 	$(BIN)/kedro viz run

@@ -30,9 +30,9 @@ from accuracy_summary import FAMILY_OF, HERE, TASKS, WORDS, bootstrap, family_me
 from sets import load
 from tables import markdown
 
-from tabular_lstm.network import build, fit, members, outputs
+from tabular_lstm.network import build, fit, members, outputs, plan
 from tabular_lstm.parameters.hyperparameters import Ensemble, NetworkOptions, TrainingOptions
-from tabular_lstm.rows import schema_fit
+from tabular_lstm.rows import schema, schema_fit
 from tabular_lstm.rows.past_features import as_rows
 from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES, TaskKind
 
@@ -95,9 +95,9 @@ def changed(function: Callable[..., Any], **values: Any) -> Callable[..., Any]:
 
 def share_a_fold(*arguments: Any, **options: Any) -> Any:
     """Plan a training in which all members leave out the same fold."""
-    plan = member_plan(*arguments, **options)
-    count = len(plan.kind)
-    return replace(plan, left_out=[0] * count, held_out=plan.held_out[:1] * count)
+    planned = member_plan(*arguments, **options)
+    count = len(planned.kind)
+    return replace(planned, left_out=[0] * count, held_out=planned.held_out[:1] * count)
 
 
 def plain_block(z: Any, further_inputs: Any, frequency: Any, kernel: Any, bias: Any) -> Any:
@@ -105,13 +105,13 @@ def plain_block(z: Any, further_inputs: Any, frequency: Any, kernel: Any, bias: 
     return whole_block(z, further_inputs, 0 * frequency, kernel, bias)
 
 
-member_plan, whole_block = fit.plan_training, build._block
+member_plan, whole_block = plan.plan_training, build._block
 CLASS_OUTPUTS = [outputs.OUTPUTS[kind] for kind in (TWO_CLASSES, CLASSES)]
 NUMBER_OUTPUTS = outputs.OUTPUTS[NUMBER]
 PARTS: dict[str, methods.Method] = {
     "frequencies of numbers": without((build, "_block", plain_block), frequency_scale=(1e-6, 1e-6)),
     "normal scores": without(
-        (schema_fit, "Schema", changed(schema_fit.Schema, scores=False)),
+        (schema_fit, "Schema", changed(schema.Schema, scores=False)),
     ),
     "steps": in_one_step,
     "seven of eight members": without(members=1),
@@ -191,7 +191,7 @@ def names_of(sets: str, kind: TaskKind) -> list[str]:
 
 def measure(sets: str, parts: Sequence[str], folds: int) -> None:
     """Measure what is missing, of a part only sets that it can change."""
-    accuracy.METHODS.update(PARTS)
+    methods.METHODS.update(PARTS)
     for fold in range(1, folds + 1):
         for part in [WHOLE, *(name for name in PARTS if name in parts)]:
             for kind in TASKS:
@@ -199,7 +199,7 @@ def measure(sets: str, parts: Sequence[str], folds: int) -> None:
                 if OF_TASK.get(part, kind == NUMBER) == (kind == NUMBER):
                     for data in names_of(sets, kind):
                         accuracy.measure(data, part, results, fold)
-    histories.METHODS.update(HISTORY_PARTS)
+    histories_methods.METHODS.update(HISTORY_PARTS)
     results = FOLDER / "histories.csv"
     if not results.exists():
         results.write_text(",".join(histories.COLUMNS) + "\n")

@@ -4,8 +4,9 @@
 
 The table is the shipped one of Pima patients. It starts with 400 labelled rows. On each weekday
 eight patients arrive. Each night the newest 160 patients are scored. The labels of a morning come
-two nights later, and a retraining learns from all labelled rows. Meanwhile a unit changes, a leak appears, a column goes, labels stay away, a run
-is killed, and a person rolls back. Every run is `kedro run` in a project of its own.
+two nights later, and a retraining learns from all labelled rows. Meanwhile a unit changes, a leak
+appears, a column goes, labels stay away, a run is killed, and a person rolls back. Every run is
+`kedro run` in a project of its own.
 
 It fails if a night does not end as its cause asks for. The site, by default `nights/`, has a page
 with all nights, and each night's log, report, monitoring page and overview; and Kedro-Viz's page
@@ -321,16 +322,21 @@ INDEX = """<!doctype html>
 <body class="wide"><main>
 {% set wrong = nights | rejectattr("as_asked") | list %}
 <section class="headline {{ 'bad' if wrong else 'good' }}">
-<h1>{{ nights | length }} nights: {% if wrong %}{{ wrong | length }} did not end as they should{% else %}each ended as it should{% endif %}</h1>
-<p>A table of patients grows. Each night it is retrained, scored and monitored.
-{% if viz %}<a href="viz/index.html">The pipelines in Kedro-Viz</a>{% endif %}</p>
+<h1>{{ nights | length }} nights:
+{{ "%d did not end as they should" % wrong | length if wrong else "each ended as it should" }}</h1>
+<p>A table of patients grows. Each night a model is retrained, new rows are scored, and the model is
+monitored.{% if viz %} <a href="viz/index.html">The pipelines in Kedro-Viz</a>{% endif %}</p>
 </section>
-<div class="box"><table class="stacked"><thead><tr><th>Night</th><th>What happens</th><th>How it ends</th><th>Read</th></tr></thead>
+<div class="box"><table class="stacked">
+<thead><tr><th>Night</th><th>What happens</th><th>How it ends</th><th>Read</th></tr></thead>
 <tbody>{% for night in nights %}
-<tr><th scope="row">{{ night.number }}{% if not night.as_asked %} <span class="mark bad">not as asked</span>{% endif %}</th>
+<tr><th scope="row">{{ night.number }}
+{% if not night.as_asked %}<span class="mark bad">not as it should</span>{% endif %}</th>
 <td data-name="What happens">{{ night.cause }}</td>
-<td data-name="How it ends">{% for one in night.ended %}<div><b>{{ one.name }}</b> {{ one.said or "exit code %d" % one.code }}</div>{% endfor %}</td>
-<td data-name="Read">{% for name, page in night.pages.items() %}<a href="{{ page }}">{{ name }}</a> {% endfor %}</td></tr>
+<td data-name="How it ends">{% for one in night.ended %}
+<div><b>{{ one.name }}</b> {{ one.said or "exit code %d" % one.code }}</div>{% endfor %}</td>
+<td data-name="Read">{% for name, page in night.pages.items() %}
+<a href="{{ page }}">{{ name }}</a><br>{% endfor %}</td></tr>
 {% endfor %}</tbody></table></div>
 </main></body></html>
 """

@@ -1,7 +1,6 @@
 """Ten nights of eight models that share a file: what the page, the codes and the notices say."""
 
 import json
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,8 +12,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.serving.promotion_log import FORMAT, began
-from tests.helpers.commands import here, succeeds
-from tests.helpers.documents import BLOCK, text
+from tests.helpers.commands import here
 from tests.helpers.notifications import lines, to
 from tests.helpers.pages import Parsed
 from tests.helpers.processes import wait_until
@@ -142,22 +140,6 @@ def all_well(nights: Nights) -> None:
     assert told.startswith("Not scored: no champion yet. Error: ")
 
 
-def all_predictions_as_the_page_reads_them(nights: Nights) -> None:
-    """What a killed scoring left is not read."""
-    folder = nights.outputs / "at/07_model_output/predictions"
-    (run,) = folder.iterdir()
-    unfinished = folder / "2099-01-01T00.00.00.000Z"
-    shutil.copytree(run, unfinished, ignore=shutil.ignore_patterns("manifest.json"))
-    (code,) = [code for _, code in BLOCK.findall(text("docs/scheduling.md")) if "manifests" in code]
-    program = nights.project.path / "all_predictions.py"
-    program.write_text(code + "predictions.to_csv('all.csv')\n")
-    succeeds(nights.project.python(program.name))
-    read = pd.read_csv(nights.project.path / "all.csv")
-    assert read["model"].value_counts().to_dict() == dict.fromkeys(WELL, 120)
-    assert {*read.loc[read["model"] == "at", "run_id"]} == {run.name}
-    shutil.rmtree(unfinished)
-
-
 def one_without_rows(nights: Nights) -> None:
     """A model without rows."""
     nights.a_day_passes()
@@ -276,7 +258,6 @@ def a_rollback_then_a_new_row(nights: Nights) -> None:
 def test_ten_nights_of_eight_models(project: Project) -> None:
     nights = Nights(project)
     all_well(nights)
-    all_predictions_as_the_page_reads_them(nights)
     one_without_rows(nights)
     a_renamed_header(nights)
     killed_in_the_middle(nights)

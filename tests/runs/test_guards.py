@@ -224,7 +224,7 @@ def test_a_later_decision_after_another_champion_stops_a_run_that_decides(
     stopped = [promotion("u", serves), rejection("v", serves)]
     refuse_older_log(champions_of(log, *stopped), LOG, run("z"), "kedro run")
     older = champions_of(log, promotion("u", serves), rejection("v", "u"))
-    said = f"older copy: according to it, {run(serves)} serves, but 2 runs decided later, the last one "
+    said = f"according to it, {run(serves)} serves, but 2 runs decided later, the last one "
     with pytest.raises(DataError, match=said + run("v")):
         refuse_older_log(older, LOG, run("z"), "kedro run")
 

@@ -63,7 +63,7 @@ NO_SERVER = (
     "load_champion, see docs/scoring.md."
 )
 NO_TUNING = (
-    "The pipeline tuning is gone: docs/tuning.md shows a search with scikit-learn or Optuna, and "
+    "The pipeline tuning is gone: docs/tuning.md shows a search with scikit-learn, and "
     "where its result goes in conf."
 )
 OWN = "(a parameter of your own goes in a block that has the name of your pipeline's folder)"
