@@ -199,7 +199,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Night:
-    """A night: its cause, how its commands ended, and the pages that it made, by their names."""
+    """A night: its cause, how its commands ended, and the pages that it made, by name."""
 
     number: int
     cause: str
@@ -265,8 +265,9 @@ class Replay:
         lines += [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
         log = "\n".join(lines).replace(f"{self.project}/", "")
         pattern = "ALARM" if result.exit_code == ALARM else OUTCOMES
-        said = [line for line in log.splitlines() if re.match(pattern, line)]
-        return Ended(name, result.exit_code, said[-1] if said else "", log, asked)
+        said = ["", *(line for line in log.splitlines() if re.match(pattern, line))]
+        outcome = re.split(r" (?:Report|Predictions|To \w+ anyway): ", said[-1])[0]
+        return Ended(name, result.exit_code, outcome, log, asked)
 
     def killed(self, command: Sequence[str]) -> Ended:
         """Run a retraining in a process, and kill it once it trains."""
@@ -288,7 +289,7 @@ class Replay:
         """Copy the logs and the pages of a night to the site."""
         pages = {}
         for one in ended:
-            pages[f"log of {one.name}"] = name = f"night_{number:02}_{one.name}.txt"
+            name = f"night_{number:02}_{one.name}.txt"
             (self.site / name).write_text(f"$ kedro run --pipelines {one.name}\n{one.log}\n")
         CliRunner().invoke(cli, ["overview"])
         reporting = self.project / "data/08_reporting"
@@ -325,7 +326,8 @@ INDEX = """<!doctype html>
 <h1>{{ nights | length }} nights:
 {{ "%d did not end as they should" % wrong | length if wrong else "each ended as it should" }}</h1>
 <p>A table of patients grows. Each night a model is retrained, new rows are scored, and the model is
-monitored.{% if viz %} <a href="viz/index.html">The pipelines in Kedro-Viz</a>{% endif %}</p>
+monitored. The names of the runs lead to their logs.
+{% if viz %}<a href="viz/index.html">The pipelines in Kedro-Viz</a>{% endif %}</p>
 </section>
 <div class="box"><table class="stacked">
 <thead><tr><th>Night</th><th>What happens</th><th>How it ends</th><th>Read</th></tr></thead>
@@ -334,9 +336,11 @@ monitored.{% if viz %} <a href="viz/index.html">The pipelines in Kedro-Viz</a>{%
 {% if not night.as_asked %}<span class="mark bad">not as it should</span>{% endif %}</th>
 <td data-name="What happens">{{ night.cause }}</td>
 <td data-name="How it ends">{% for one in night.ended %}
-<div><b>{{ one.name }}</b> {{ one.said or "exit code %d" % one.code }}</div>{% endfor %}</td>
+<div><a href="{{ "night_%02d_%s.txt" % (night.number, one.name) }}">{{ one.name }}</a>
+{% if one.code %}<span class="mark bad">exit code {{ one.code }}</span>&#32;{% endif %}
+{{ one.said }}</div>{% endfor %}</td>
 <td data-name="Read">{% for name, page in night.pages.items() %}
-<a href="{{ page }}">{{ name }}</a><br>{% endfor %}</td></tr>
+<a href="{{ page }}">{{ name }}</a> {% endfor %}</td></tr>
 {% endfor %}</tbody></table></div>
 </main></body></html>
 """

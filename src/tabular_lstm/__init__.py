@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
 if logging.getLogger("matplotlib").level == logging.NOTSET:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 __all__ = ["LSTMClassifier", "LSTMRegressor", "compare", "load_champion"]
 
 WHERE = {
