@@ -143,7 +143,7 @@ def test_a_network_that_this_version_saves_again_predicts_the_same_bits(
 
 @each_environment("words", "histories")
 def test_a_night_after_the_upgrade_monitors_trains_nothing_and_can_roll_back(
-    env: str, left: Project
+    release: str, env: str, left: Project
 ) -> None:
     labels = left.path / f"data/01_raw/{env}_labels.csv"
     here_in(left, *MONITORING, "--env", env, "--params", f"late_labels={labels}")
@@ -152,7 +152,8 @@ def test_a_night_after_the_upgrade_monitors_trains_nothing_and_can_roll_back(
     (champion,) = [one for one in health["champions"] if one["run_id"] == serves]
     assert champion["labelled_rows"] == len(kept_predictions(left, env))
     # 0.1.0 judged histories on all rows, and a scoring predicts only some.
-    promised = {*champion["real"]} if env != "histories" else set()
+    is_judged_otherwise = (release, env) == ("0.1.0", "histories")
+    promised = set() if is_judged_otherwise else {*champion["real"]}
     assert {*champion["promised"]} == promised
     assert ("a scoring predicts last rows" in str(health["notes"])) != bool(promised)
     assert_measured(champion["real"], kept_predictions(left, env), pd.read_csv(labels))
@@ -188,7 +189,7 @@ def test_a_schedule_tells_by_mail_of_an_alarm_and_of_untrusted_data(
     mail = ended.stdout.decode()
     assert ended.returncode == code
     assert mail.startswith("ALARM: x\nRejected run y\n") == (code != 0)
-    as_a_notice = schedule == ROOT and code == ALARM
+    as_a_notice = schedule.name != "0.1.0" and code == ALARM
     assert ("is complete, with an alarm" in mail) == as_a_notice
     assert (f"ended with exit code {code}" in mail) == (code != 0 and not as_a_notice)
 
@@ -409,7 +410,8 @@ def test_a_file_without_a_format_has_format_1_and_an_unknown_format_is_refused(
     read = partial(read_as_a_run, catalog, TYPES[output][0])
     path = newest_file(project, output)
     document, content = document_of(path), path.read_bytes()
-    assert document.pop("format") == 1
+    # Version 0.1.0 wrote no format 2.
+    assert document.pop("format") in ({1, 2} if output == CANDIDATE else {1})
     write_document(path, document)
     read()
     newer = 3 if output == CANDIDATE else 2

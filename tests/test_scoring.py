@@ -475,7 +475,7 @@ def test_where_every_row_is_bad_and_may_be_the_predictions_are_empty(served: Pro
 
 def test_a_scoring_is_not_run_in_part(served: Project) -> None:
     message = message_of(here(*SCORING, "--to-nodes", "scoring.score_rows"))
-    assert "A run that decides or scores is whole" in message
+    assert "A run that decides or scores must be complete" in message
     assert finished(served) == []
 
 

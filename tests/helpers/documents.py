@@ -14,6 +14,7 @@ OF_THE_STARTER = [
     "README.md",
     "docs/outputs.md",
     "docs/retraining.md",
+    "docs/compare.md",
     "docs/scoring.md",
     "docs/scheduling.md",
     "docs/monitoring.md",

@@ -71,6 +71,8 @@ def main() -> None:
         shutil.rmtree(kept, ignore_errors=True)
         for name in ("conf/base", *(f"conf/{env}" for env in ENVIRONMENTS), "data/01_raw"):
             shutil.copytree(project.path / name, kept / name)
+        (kept / "deploy/cron").mkdir(parents=True)
+        shutil.copy(ROOT / "deploy/cron/run", kept / "deploy/cron")
         for env in ENVIRONMENTS:
             outputs = project.path / "data" / env
             for path in [path for pattern in KEPT for path in outputs.glob(pattern)]:
