@@ -73,9 +73,23 @@ def kedro(churn: Project, python: str, *arguments: str) -> str:
 def test_readme_and_the_pages_that_go_on_with_it(churn: Project, python: str) -> None:
     printed = run_blocks(OF_THE_STARTER, churn.path, python)
 
-    area, compared, joined, by_candidate, by_champion, shuffled, _, predictions, _, told = printed
+    (
+        area,
+        compared,
+        joined,
+        by_candidate,
+        by_champion,
+        shuffled,
+        _,
+        two_models,
+        champion,
+        *rest,
+    ) = printed
+    predictions, _, told = rest
     assert float(area) > 0.75
     assert re.match(r"(better|level|worse) (True|False) .*log loss [+-]0\.\d+, at worst", compared)
+    assert re.match(r"(better|level|worse) difference=[+-]?0\.\d+", two_models)
+    assert " than the champion " in champion
     assert (churn.path / "data/diabetes.keras").exists()
     assert by_champion.startswith("[[0.")
     assert re.search(r"P749 +36 +0\.\d+", joined)
