@@ -33,7 +33,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "an unknown parameter": (
         ("--params", "threshold=5"),
-        ("'threshold' is unknown", "of your own goes in a block that has the name of your"),
+        ("'threshold' is unknown", "your own parameters go in a block named after your"),
     ),
     "an unknown block": (("--params", "trainig.epochs=5"), ("'trainig' is unknown", "'training'")),
     "a pipeline that is gone": (
@@ -84,11 +84,11 @@ def test_an_environment_without_a_folder_is_unknown_and_a_similar_one_is_named(
 def test_kedros_server_is_refused_and_so_is_its_session(project: Project) -> None:
     """It shares the hooks, and so the locks, among the runs of all requests."""
     finished = project.command("server", "start", "--port", "0")
-    assert message_of(finished).startswith("kedro server and KedroServiceSession share the hooks")
+    assert message_of(finished).startswith("kedro server and KedroServiceSession share hooks")
     before = project.files()
     with (
         KedroServiceSession.create(project_path=project.path, serving_mode=True) as session,
-        pytest.raises(DataError, match="expected kedro run, a process for each run, or"),
+        pytest.raises(DataError, match="Use kedro run, which starts a process for each run"),
     ):
         session.run(pipeline_names=["data_processing"])
     assert project.files() == before

@@ -166,7 +166,7 @@ def test_a_column_that_would_be_ignored_is_asked_about_by_the_first_rows(
     monkeypatch.setattr("tabular_lstm.runs.new_environment.FIRST_ROWS", 700)
     page = succeeds(here("profile", "police.csv", "--env", "police"))
     assert "columns.group: record_id. Or, if the rows are independent: leave it so" in page
-    assert "Rows that belong together were looked for in the first 700; a run looks in all" in page
+    assert "together: only the first 700 rows were searched; a run searches all" in page
 
 
 @pytest.mark.long

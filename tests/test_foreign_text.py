@@ -90,7 +90,7 @@ def test_text_of_others_begins_no_line_of_its_own(evil: Project) -> None:
     assert "In quarantine: row " in log
     # Features of other names are refused; conf can judge without the champion.
     write(evil, f"{EVIL}2", f"{EVIL}3")
-    assert f"has features that are missing: {SEEN}" in said(evil, *RETRAINING, code=1)
+    assert f"uses features that are missing: {SEEN}" in said(evil, *RETRAINING, code=1)
 
     for report in evil.versions("08_reporting/report.html"):
         assert SEEN in report.read_text()

@@ -105,7 +105,7 @@ def test_labels_in_two_pieces_are_joined_to_the_predictions_of_each_champion(
 ) -> None:
     project = two_champions
     rows = later(project)
-    assert "No labels have come yet" in logged(*MONITORING)
+    assert "No labels have arrived yet" in logged(*MONITORING)
     health = health_of(project)
     assert labelled(health, "scorings") == labelled(health, "champions") == [0, 0]
     assert (health["labels"], health["alarm"], health["advice"]) == (0, None, "nothing")
@@ -167,10 +167,10 @@ def test_a_champion_that_is_worse_than_promised_is_an_alarm(
     assert (before["run_id"], before["alarm"]) == (first, None)
     # Its labels were the wrong way round, so they were of other shares too.
     words = "the labelled rows are not like those that judged the model: "
-    assert re.match(words + ".* % are 0, and .* % were; log loss ", now["alarm"])
+    assert re.match(words + ".* % are 0, compared with .* % of those; log loss ", now["alarm"])
     assert (alarm.levelname, alarm.getMessage()[:7]) == ("WARNING", "ALARM: ")
-    assert "of 400 labelled rows; promised was" in alarm.getMessage()
-    assert alarm.getMessage().endswith("changed likewise: kedro run --pipelines retraining")
+    assert "on 400 labelled rows; promised: " in alarm.getMessage()
+    assert alarm.getMessage().endswith("changed in the same way: kedro run --pipelines retraining")
 
 
 @pytest.mark.long

@@ -181,7 +181,7 @@ def killed_in_the_middle(nights: Nights) -> None:
     nights.kill_at("be")
     assert here("overview", "--env", "stores").returncode == 1
     states = nights.overview(code=1)
-    assert states["be"]["why"].startswith("retraining: It began and did not end: it was killed, ")
+    assert states["be"]["why"].startswith("retraining: The run began but did not end: it was")
     nights.run(code=0)
     assert not lines(nights.told)  # nobody is told of what is unchanged
     states = nights.overview(code=0)

@@ -38,6 +38,6 @@ main()
     before = project.files()
     done = project.python("-c", WINDOWS + program)
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: This system has no locks like Unix")
+    assert done.stderr.startswith("Error: This operating system does not have Unix file locks")
     assert "WSL 2" in done.stderr
     assert project.files() == before

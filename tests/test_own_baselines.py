@@ -31,7 +31,7 @@ LEFT_OUT = {
     "linear": ("sklearn.linear_model.LogisticRegression", "ValueError: Input X contains NaN"),
     "regressor": (
         "sklearn.linear_model.Ridge",
-        "TypeError: for two classes expected a classifier with predict_proba",
+        "TypeError: expected a classifier with predict_proba for two classes",
     ),
     "leaving": (f"{HELPERS}.Leaving", "SystemExit: 0"),
     "unsure": (f"{HELPERS}.Unsure", "ValueError: array must not contain infs or NaNs"),

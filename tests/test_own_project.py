@@ -99,7 +99,7 @@ def test_one_registry_has_the_pipelines_of_both_and_what_the_project_adds(churn:
     message = message_of(churn.command("run", "--pipelines", "scoring,mine"))
     assert message.endswith("Run the others before or after it.")
     message = message_of(churn.command("run", "--pipelines", "mine,reshaping"))
-    assert "read data_summary, history_rows, test_rows, train_rows of an earlier run" in message
+    assert "history_rows, test_rows, train_rows would come from an earlier run" in message
     write_pipeline(package_of(churn), "mine", "1", ["predictoins"])
     message = message_of(churn.command("run", "--pipelines", "mine"))
     assert message.startswith("Pipeline input(s) {'predictoins'} not found")
@@ -137,7 +137,7 @@ def test_a_block_of_conf_belongs_to_a_pipeline(package: Path) -> None:
             check_parameters({name: {}})
         assert f"'{name}' is unknown" in str(refused.value)
         assert closest in str(refused.value)
-    with pytest.raises(ParameterValidationError, match=r"a block that has the name of your pipe"):
+    with pytest.raises(ParameterValidationError, match=r"a block named after your pipe"):
         check_parameters({"threshold": 0.5, "mine": {}})
 
 

@@ -237,9 +237,9 @@ def test_an_entry_that_cannot_be_copied_is_refused(project: Project) -> None:
     reads(project, warehouse=query("SELECT 1"), inline=inline, in_url=in_url, nested=nested)
     before = {*project.path.rglob("*")}
     for arguments, said in {
-        ("--dataset", "inline"): "inline: the entry of the catalog holds credentials",
-        ("--dataset", "in_url"): "in_url: the entry of the catalog holds credentials",
-        ("--dataset", "nested"): "nested: the entry of the catalog holds credentials",
+        ("--dataset", "inline"): "inline: the catalog entry contains credentials",
+        ("--dataset", "in_url"): "in_url: the catalog entry contains credentials",
+        ("--dataset", "nested"): "nested: the catalog entry contains credentials",
         ("--dataset", "warehose"): "'warehose' is unknown; did you mean 'warehouse'?",
         ("--dataset", "network"): "network: MemoryDataset could not load the table: ",
     }.items():
@@ -249,5 +249,5 @@ def test_an_entry_that_cannot_be_copied_is_refused(project: Project) -> None:
         assert "\n" not in message
     for arguments in ((), ("clinic.csv", "--dataset", "warehouse")):
         finished = here("profile", *arguments, "--env", "mine")
-        assert "Expected a file, or --dataset and an entry of the catalog." in finished.stderr
+        assert "Expected a file, or --dataset and a catalog entry." in finished.stderr
     assert {*project.path.rglob("*")} == before

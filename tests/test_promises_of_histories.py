@@ -113,4 +113,4 @@ def test_the_last_rows_of_customers_keep_what_was_promised_and_others_are_told_a
     assert health["advice"] == "look"
     words = "the labelled rows are not like those that judged the model: "
     assert health["alarm"].startswith(words)
-    assert "A retraining helps only if the rows to train on have changed likewise" in log
+    assert "A retraining helps only if the rows to train on have changed in the same way" in log

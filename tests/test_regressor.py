@@ -119,7 +119,7 @@ def test_numbers_are_numbers_whatever_holds_them() -> None:
         (["dear", "cheap"] * 150, "could not convert string to float"),
         (np.where(PRICES > 1e5, np.nan, PRICES), "NaN"),
         (np.where(PRICES > 1e5, np.inf, PRICES), "infinity"),
-        (PRICES * 1e35, "Expected labels that float32 holds, got one of"),
+        (PRICES * 1e35, "Expected labels that fit float32, got one of"),
         (PRICES[1:], "inconsistent numbers of samples"),
         (PRICES * 1e-305, "too little to learn from: multiply them"),
         (pd.date_range("2020", periods=300), "calls these values 'datetime'"),
@@ -155,7 +155,7 @@ def test_a_file_gives_all_back_to_the_bit(fitted: LSTMRegressor, tmp_path: Path)
     chosen = fitted.get_params() | {"frequency_scale": (0.1, 1.0), "feature_dropout": (0.0, 0.2)}
     assert loaded.get_params().keys() == chosen.keys()
     assert loaded.get_params()["epochs"] == 60
-    with pytest.raises(ValueError, match="LSTMClassifier: expected a network of two classes or"):
+    with pytest.raises(ValueError, match="LSTMClassifier: expected a network for two classes or"):
         LSTMClassifier.load(tmp_path / "model.keras")
 
 
@@ -175,5 +175,5 @@ def test_a_median_on_a_scale_of_its_own_is_learned_and_loaded(tmp_path: Path) ->
 def test_a_network_of_classes_is_no_regressor() -> None:
     """Such as a champion that the last release left."""
     path = next((ROOT / "tests/releases").glob("*/data/rolled_back/06_models/*/*/candidate.keras"))
-    with pytest.raises(ValueError, match="expected a network of number, got two classes"):
+    with pytest.raises(ValueError, match="expected a network for number, got two classes"):
         LSTMRegressor.load(path)

@@ -164,7 +164,7 @@ def test_a_night_after_the_upgrade_monitors_trains_nothing_and_can_roll_back(
         r"Unchanged: run \S+ had the same data(, parameters and code| and parameters), and it", said
     )
     # On the day of a release, the code is the release's own.
-    assert ("Only the code or a package is new" in said) == ("parameters and code" not in said)
+    assert ("Only the code or a package has changed" in said) == ("parameters and code" not in said)
 
     log = log_of(left, env)
     first, second = (entry["run_id"] for entry in log if entry["action"] == "promoted")
@@ -212,7 +212,7 @@ def test_real_figures_wait_for_a_champion_that_was_trained_with_the_key(left: Pr
     assert [one["labelled_rows"] for one in health["scorings"]] == [0, 0]
     assert [one["real"] for one in health["champions"]] == [{}] * len(health["champions"])
     (note,) = [note for note in health["notes"] if "may have been trained on" in note]
-    assert note.endswith("The champion of a retraining has them")
+    assert note.endswith("The next champion of a retraining will have them")
     assert f"{note}." in said.splitlines()
 
 

@@ -221,10 +221,10 @@ def test_a_file_that_is_exchanged_after_it_was_judged_or_read_back_is_not_promot
     monkeypatch.setattr(module, name, exchange)
     if module is nodes:
         reason = house.retrain(seed=1)["reason"]
-        assert "read back from disk gives other probabilities for 32 of 32" in reason
+        assert "read back from disk gives different probabilities for 32 of 32" in reason
         assert house.log()[-1]["action"] == "rejected"
     else:
-        with pytest.raises(DataError, match="The file changed since the decision"):
+        with pytest.raises(DataError, match="The file has changed since the decision"):
             house.retrain(seed=1)
         assert house.log() == before
     assert house.served() == served
@@ -289,7 +289,7 @@ def test_a_missing_feature_is_refused_before_training_and_there_is_a_way_out(
     message = message_of(here(*RETRAINING))
     assert "diabetes.csv: column 'pedigree' is not in the file. It has: pregnancies" in message
     assert (
-        f"The champion, run {log[0]['run_id']}, has features that are missing: pedigree, age."
+        f"The champion, run {log[0]['run_id']}, uses features that are missing: pedigree, age."
         in message
     )
     assert "Running " not in caplog.text
@@ -340,7 +340,7 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
     last = rejected.stdout.splitlines()[-1]
     assert "INFO    Rejected run 20" in last
     assert "384 valid rows, 0.50 times the champion's 768 (expected promotion.row_ratio" in last
-    assert f"The champion stays run {house.log()[0]['run_id']}. Report: " in last
+    assert f"Run {house.log()[0]['run_id']} is still champion. Report: " in last
     assert Path(last.rpartition("Report: ")[2]).read_text().startswith("<!doctype html>")
 
     nowhere = house.project.command("run", "--pipelines", "rollback")
@@ -369,7 +369,7 @@ def test_a_new_row_without_a_label_trains_nothing_and_leaves_nothing(house: Retr
     assert (unchanged.returncode, unchanged.stderr) == (0, "")
     *_, last, _, _ = unchanged.stdout.splitlines()
     assert last.endswith(
-        f"Unchanged: no new labelled row since run {champion['run_id']}, which serves. To train "
+        f"Unchanged: no new labelled rows since run {champion['run_id']}, which serves. To train "
         "anyway: --params retraining.force=true"
     )
     assert not {"tensorflow", "keras"} & modules
@@ -388,7 +388,7 @@ def test_a_new_row_with_a_label_is_trained_on_and_any_if_that_is_asked_for(
     assert house.retrain()["judgement"]["data"]["valid_rows"] == len(house.rows)
     house.write([unlabelled, unlabelled + "1", *house.rows[1:]])
     said = logged(*RETRAINING)
-    assert f"Unchanged: no new labelled row since run {house.log()[-1]['run_id']}, which " in said
+    assert f"Unchanged: no new labelled rows since run {house.log()[-1]['run_id']}, which " in said
     house.retrain(retraining={"force": True})
     assert len(house.log()) == 3
 
@@ -405,7 +405,7 @@ def test_on_hold_a_candidate_is_judged_once_and_judged_again_afterwards(house: R
         "retraining.exit_on_rejection=9",
     )
     said = logged(*RETRAINING, *hold, code=9)
-    reason = "on hold by promotion.hold; without it the candidate would be promoted: "
+    reason = "on hold (promotion.hold); otherwise the candidate would be promoted: "
     assert f": {reason}not worse than" in said.splitlines()[-1]
     held = house.log()[-1]
     assert (held["action"], held["on_hold"]) == ("rejected", True)
@@ -416,7 +416,7 @@ def test_on_hold_a_candidate_is_judged_once_and_judged_again_afterwards(house: R
     nothing_new = f"run {held['run_id']}, which was rejected: {reason}"
     assert nothing_new in logged(*RETRAINING, *hold, code=9)
     house.write([*house.rows[1:], house.rows[1].rpartition(",")[0] + ","])
-    assert f"no new labelled row since {nothing_new}" in logged(*RETRAINING, *hold, code=9)
+    assert f"no new labelled rows since {nothing_new}" in logged(*RETRAINING, *hold, code=9)
     logged(*RETRAINING, *changed)
     assert [line["action"] for line in house.log()] == ["promoted", "rejected", "promoted"]
     assert house.log()[-1]["inputs"]["parameters"] == held["inputs"]["parameters"]

@@ -197,7 +197,7 @@ def test_numbers_far_from_0_and_close_together_are_told_apart_in_their_own_unit(
     later = rows.drop(columns="late").assign(second=second + 1_700_000_010)
     path = write(project, "later.csv", later)
     said = logged(*SCORING, *rows_at(path), code=ALARM)
-    assert "(mean 1700000035, was 1700000025)" in said
+    assert "(mean 1700000035, previously 1700000025)" in said
 
 
 def test_a_label_that_is_there_is_copied_and_not_seen(served: Project) -> None:
@@ -352,7 +352,7 @@ def test_after_a_swap_of_the_classes_the_champion_does_not_score(served: Project
     said = message_of(here(*SCORING, "--params", "scoring.force=true"))
     assert said.startswith(f"{champion_path(served)}: the champion gives the probability of")
     assert "columns.positive_class was 1 and is 0, columns.negative_class was 0 and is" in said
-    assert "Set conf back. Or, to promote one with today's conf" in said
+    assert "Change conf back. Or, to promote one with today's conf" in said
     assert served.files() == before
     declare_columns(served, label="sick")
     said = message_of(here(*SCORING))
@@ -465,7 +465,7 @@ def test_where_every_row_is_bad_and_may_be_the_predictions_are_empty(served: Pro
     path = write(served, "rows.csv", rows)
     options = ("validation.max_quarantined_fraction=1.0", "scoring.reasons=2")
     said = logged(*SCORING, *rows_at(path, *options), code=ALARM)
-    assert said.splitlines()[-2] == "ALARM: quarantined rows: 100 % of the rows, were 0 %"
+    assert said.splitlines()[-2] == "ALARM: quarantined rows: 100 % of the rows, previously 0 %"
     scored = predictions_of(served)
     assert scored.columns[0] == "row"
     assert len(scored) == 0
@@ -475,7 +475,7 @@ def test_where_every_row_is_bad_and_may_be_the_predictions_are_empty(served: Pro
 
 def test_a_scoring_is_not_run_in_part(served: Project) -> None:
     message = message_of(here(*SCORING, "--to-nodes", "scoring.score_rows"))
-    assert "A run that decides or scores must be complete" in message
+    assert "A run that decides or scores must be one complete pipeline" in message
     assert finished(served) == []
 
 

@@ -197,7 +197,7 @@ def test_the_last_row_of_some_values_gets_the_prediction_not_the_last_of_all(
     )
     declare_visits(visited, predict={"ward": ["west", 7]})
     path = in_a_file(rows, visited.path)
-    assert "column 'ward' marks no row to predict by west or 7" in logged(
+    assert "no row is predicted, because column 'ward' is never west or 7" in logged(
         *SCORING, *rows_at(path, "monitoring.exit_on_alarm=0")
     )
 
@@ -278,11 +278,11 @@ def test_rows_of_one_time_are_judged_and_scored_in_the_order_of_a_second_column(
     declare_visits(project, order=["day", "line"])
     succeeds(here("run", "--pipelines", "monitoring", "--params", f"late_labels={labels}"))
     health = (project.path / "data/08_reporting/latest_monitoring.json").read_text()
-    said = "judged on chosen last rows of histories, and a scoring predicts last rows: promised"
+    said = "judged on chosen last rows of histories, but a scoring predicts last rows: promised"
     assert said in health
     declare_visits(project)
     message = message_of(here(*SCORING, *rows_at(in_a_file(rows, project.path))))
-    assert "columns.history.order was ['day', 'line'] and is 'day'. Set conf back." in message
+    assert "columns.history.order was ['day', 'line'] and is 'day'. Change conf back." in message
 
 
 @pytest.mark.long
@@ -290,7 +290,7 @@ def test_a_champion_of_other_histories_neither_scores_nor_is_compared(visited: P
     path = in_a_file(visits(20, seed=5).assign(ward_of="W"), visited.path)
     declare_visits(visited, of="ward_of")
     message = message_of(here(*SCORING, *rows_at(path)))
-    assert "columns.history.of was 'customer' and is 'ward_of'. Set conf back." in message
+    assert "columns.history.of was 'customer' and is 'ward_of'. Change conf back." in message
     parameters = visited.path / "conf/local/parameters.yml"
     conf = json.loads(parameters.read_text())
     del conf["columns"]["history"]

@@ -106,11 +106,11 @@ def test_six_mornings(project: Project, caplog: pytest.LogCaptureFixture) -> Non
     labelled = story.monitoring()
     assert f"The champion of run {first} scored 900 rows, of which 300 have a label" in labelled
     assert (story.health["alarm"], story.health["advice"]) == (None, "nothing")
-    assert "✓ The champion is well" in story.latest("html")
+    assert "✓ The champion is healthy" in story.latest("html")
 
     for day in range(DRIFT_FROM, 7):
         alarm = story.morning(in_cents(applications(10_000 * day, EVERY_MORNING)), code=ALARM)
-        moved = r"'wage': 100 % are above \d+, were 0 % \(mean 2\d+, was 2\d+\)"
+        moved = r"'wage': 100 % are above \d+, previously 0 % \(mean 2\d+, previously 2\d+\)"
         assert re.match(f"ALARM: {moved}", alarm)
     assert [end["event"] for end in lines(story.told)][-4:] == ["scored", *["alarm"] * 3]
     assert lines(story.told)[-1]["message"] == f"{story.said[-1]} {alarm}"
@@ -118,13 +118,13 @@ def test_six_mornings(project: Project, caplog: pytest.LogCaptureFixture) -> Non
     # By now the first morning of the new unit has labels.
     advice = story.monitoring(code=ALARM)
     assert advice.startswith("ALARM: log loss ")
-    assert re.search(r"of 300 labelled rows since scoring \S+; promised was 0\.", advice)
+    assert re.search(r"on 300 labelled rows since scoring \S+; promised: 0\.", advice)
     assert "'wage': 100 % are above " in advice
     assert "Look at what moved: if it is a mistake, correct the rows and score them again" in advice
     assert advice.endswith("retrain on newly labelled rows: kedro run --pipelines retraining")
     assert [one["moved"] for one in story.health["scorings"]] == [0, 0, 0, 2, 2, 2]
     assert "✗ Alarm" in story.latest("html")
-    assert "How wage spreads, in the reference and now" in story.latest("html")
+    assert "Distribution of wage, in the reference and now" in story.latest("html")
 
     # All rows in the new unit. Whether that is meant, a person says.
     known = [applications(0, 1500), *story.mornings[:3]]
@@ -143,7 +143,7 @@ def test_six_mornings(project: Project, caplog: pytest.LogCaptureFixture) -> Non
     story.monitoring()
     assert (story.health["champion"], story.health["alarm"]) == (new, None)
     shown = Parsed(story.latest("html")).text
-    assert "✓ The champion is well" in shown
+    assert "✓ The champion is healthy" in shown
     assert f"The champion of run {new} serves." in shown
     assert shown.count("2 moved") == 3
 

@@ -116,7 +116,7 @@ def test_retrainings_by_group_compare_on_the_groups_that_are_new_to_the_champion
     assert champion["not_compared"] is None
     assert other["judgement"]["drift"]["compared_rows"] == len(test) - known.sum()
     assert (
-        f"{known.sum()} of {len(test)} test rows left out"
+        f"{known.sum()} of {len(test)} test rows were left out"
         in other["judgement"]["checks"][3]["sentence"]
     )
 
@@ -136,7 +136,7 @@ def test_a_retraining_keeps_the_boundary_that_was_decided_on_until_conf_moves_it
         grown = retrain(quick, seed=1, **by_time)
     assert grown["judgement"]["data"]["boundary"] == boundary
     assert "keeps the boundary of the last decision" in caplog.text
-    assert f"Test rows are those from {boundary} on" in caplog.text
+    assert f"The test rows are those from {boundary} on" in caplog.text
     schema = json.loads(quick.versions("04_feature/schema.json")[-1].read_text())
     assert "visited" not in "".join(schema["features"])
     for side, earlier in before.items():

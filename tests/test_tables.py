@@ -103,7 +103,7 @@ def test_a_shuffled_query_is_the_same_rows_each_time(project: Project) -> None:
     assert "Scored 299 of 300 rows" in logged(*SCORING)
     declare(project, columns={**TWO, "key": "id"}, **QUICK)
     new[:300].to_csv(project.path / "new.csv", index=False)
-    assert "entry rows_to_score does not read this path" in message_of(
+    assert "entry rows_to_score has its own filepath and ignores this one" in message_of(
         here(*SCORING, "--params", "rows_to_score=new.csv")
     )
     reads(project, **{name: entry for name, entry in entries.items() if name != "rows_to_score"})

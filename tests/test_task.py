@@ -37,7 +37,7 @@ def test_a_metric_and_a_baseline_are_one_entry_each(
         assert low < metrics["test"][name] < high
         assert floor["logistic_regression"][name]["at_worst"] < 0
         assert f"{name.replace('_', ' ')} -0." in floor["sentence"]
-        assert f"{name.replace('_', ' ').capitalize()} <small>less is better" in page
+        assert f"{name.replace('_', ' ').capitalize()} <small>lower is better" in page
     assert metrics["baselines"]["naive_bayes"]["roc_auc"] < metrics["test"]["roc_auc"]
     assert "naive_bayes" in decision["judgement"]["baselines"]
     assert "The candidate beats naive Bayes" in page

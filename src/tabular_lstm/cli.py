@@ -104,7 +104,7 @@ class Run(Command):
 
 
 def run_checked(**options: Any) -> Any:
-    """Run Kedro's command, unless it asks for a pipeline or a runner that is not there."""
+    """Run Kedro's command, unless it asks for an unknown pipeline or another runner."""
     _refuse_pipelines(options["pipelines"])
     _refuse_other_runners(options["runner"], options["runner_params"])
     return run_of_kedro(**options)
@@ -116,11 +116,11 @@ def _hooks(ctx: click.Context) -> RunHooks | None:
 
 
 def _refuse_pipelines(names: list[str]) -> None:
-    """Refuse a pipeline that nobody has, and others beside one that runs alone."""
+    """Refuse an unknown pipeline, and other pipelines beside one that must run alone."""
     if len({*names}) > 1 and {*names} & {*WHOLE}:
         raise DataError(
-            f"--pipelines {','.join(names)}: {', '.join(WHOLE)} run alone, so that each decision "
-            "or manifest comes from one run. Run the others before or after it."
+            f"--pipelines {','.join(names)}: {', '.join(WHOLE)} must run alone, so that each "
+            "decision or manifest comes from one run. Run the others before or after it."
         )
     known = {*packages_of_pipelines(), "__default__"}
     if {*names} <= known:
@@ -137,8 +137,8 @@ def _refuse_other_runners(runner: str | None, arguments: dict[str, Any]) -> None
     """Refuse runners that change the order of nodes: networks pass between them in memory."""
     if runner not in {None, "SequentialRunner"} or arguments:
         raise DataError(
-            f"--runner {runner}, --runner-params {arguments}: expected neither; the nodes "
-            "themselves use all cores."
+            f"--runner {runner}, --runner-params {arguments}: expected neither, because "
+            "the nodes themselves use all cores."
         )
 
 
@@ -151,7 +151,7 @@ def fault_of(error: BaseException | None) -> BaseException | None:
 
 
 def message_of(error: BaseException) -> str:
-    """Return the message; of another library's message, all lines but the first are indented."""
+    """Return the message; in other libraries' messages, all lines but the first are indented."""
     message = error.args[0] if isinstance(error, KeyError) else str(error)
     return str(error if isinstance(error, DataError) else DataError(*message.split("\n")))
 
@@ -221,11 +221,11 @@ run = Run(
 @click.argument("file", required=False)
 @click.option("--dataset", help="Catalog entry to read instead of a file.")
 @click.option("--env", required=True, help="Name of the new environment.")
-@click.option("--label", help="Column to predict. Default: chosen by name, place and values.")
+@click.option("--label", help="Column to predict. Default: chosen by name, position and values.")
 @click.option(
     "--task",
     type=click.Choice(["classes", "number"]),
-    help="What to predict about the label. Default: chosen by its values.",
+    help="Whether the label is predicted as classes or as a number. Default: chosen by its values.",
 )
 @click.option("--positive", help="Value of the label whose probability is predicted.")
 @click.option("--key", help="Column that identifies a row.")
@@ -233,17 +233,17 @@ run = Run(
 def profile_table(
     file: str | None, dataset: str | None, env: str, force: bool, **options: str | None
 ) -> None:
-    """Read rows, and write conf for them. Then `kedro run --env ENV` works.
+    """Read rows and write conf for them, so that `kedro run --env ENV` works.
 
-    FILE is a CSV or a Parquet file, or a folder of them.
+    FILE is a CSV or Parquet file, or a folder of them.
 
-    Prints how each column is read, and what is not certain.
+    Prints how each column is read, and what is uncertain.
     """
     # Imported here, because a run does not need it.
     from tabular_lstm.runs.new_environment import new_environment  # noqa: PLC0415
 
     if (file is None) is (dataset is None):
-        raise click.UsageError("Expected a file, or --dataset and an entry of the catalog.")
+        raise click.UsageError("Expected a file, or --dataset and a catalog entry.")
     known = {name: value for name, value in options.items() if value is not None}
     click.echo(
         new_environment(
@@ -255,7 +255,7 @@ def profile_table(
 def _project() -> Path:
     project = find_kedro_project(Path.cwd())
     if project is None:
-        raise DataError(f"{printable(Path.cwd())}: expected a folder of a Kedro project.")
+        raise DataError(f"{printable(Path.cwd())}: expected a folder in a Kedro project.")
     return Path(project)
 
 
@@ -264,14 +264,14 @@ def _project() -> Path:
 @click.option("--pipelines", default="retraining", help="As for kedro run. Default: retraining.")
 @click.option("--params", multiple=True, help="As for kedro run, for each model.")
 @click.option("--models", help="Only these models, such as at,be. Default: all.")
-@click.option("--jobs", type=click.IntRange(1), default=1, help="Processes. Default: 1.")
+@click.option("--jobs", type=click.IntRange(1), default=1, help="Number of processes. Default: 1.")
 def run_models(
     env: str | None, pipelines: str, params: tuple[str, ...], models: str | None, jobs: int
 ) -> None:
     """Run pipelines for each model of an environment."""
     project = _project()
     if not (known := models_of(project, env)):
-        raise DataError(f"Conf has no list models. For one model: {run_command(env)}")
+        raise DataError(f"Conf lists no models. For a single model: {run_command(env)}")
     if models is None and "rollback" in re.split("[ ,]+", pipelines):
         raise DataError(
             "--pipelines rollback: expected --models, the models to roll back, such as "
@@ -298,7 +298,7 @@ def run_models(
     every_model.notify_of_all(ends, env, project)
     _show_overview(project, env, {name: str(end.outcome) for name, end in ends.items()})
     if is_interrupted:
-        left = f"{len(names) - len(ends)} of {counted(len(names), 'model')} did not end"
+        left = f"{len(names) - len(ends)} of {counted(len(names), 'model')} did not finish"
         click.echo(f"Error: interrupted; {left}. Run the same command again.", err=True)
     codes = [(end.severity or "failed", end.exit_code or DONE) for end in ends.values()]
     click.get_current_context().exit(INTERRUPTED if is_interrupted else worst_code(codes))
@@ -327,9 +327,12 @@ def _run_model(name: str, arguments: list[str]) -> Attempt:
 
 @click.command(cls=Command)
 @click.option("--env", envvar="KEDRO_ENV", help="Environment. Default: base.")
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects, and no page.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, and write no page.")
 def overview(env: str | None, as_json: bool) -> None:
-    """Show how each model of an environment is, who needs a person first; and write a page."""
+    """Show the state of each model of an environment, and write it to a page.
+
+    Models that need a person come first.
+    """
     from tabular_lstm.runs.overview import read_states  # noqa: PLC0415
 
     project = _project()
@@ -344,7 +347,7 @@ def overview(env: str | None, as_json: bool) -> None:
 def _show_overview(
     project: Path, env: str | None, outcomes: dict[str, str] | None = None
 ) -> list[Any]:
-    """Print how all models are, with the outcomes of runs if there were some; write the page."""
+    """Print the state of all models, with the outcomes of runs if given, and write the page."""
     from tabular_lstm.runs import overview as page  # noqa: PLC0415
 
     states = page.read_states(project, env, models_of(project, env))
@@ -361,7 +364,7 @@ def server(arguments: tuple[str, ...]) -> None:
     raise click.ClickException(NO_SERVER)
 
 
-# What `kedro new --starter tabular-lstm` copies. What it refuses, its hook says in a sentence.
+# What `kedro new --starter tabular-lstm` copies. Its hook explains what it refuses.
 logging.getLogger("cookiecutter").setLevel(logging.CRITICAL)
 STARTERS = [KedroStarterSpec("tabular-lstm", str(Path(__file__).parent / "starter"))]
 

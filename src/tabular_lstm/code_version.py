@@ -28,7 +28,7 @@ def packages() -> dict[str, str]:
 
 
 def code_sha256() -> str:
-    """Hash this package's files, but for templates of projects, and the packages' versions."""
+    """Hash this package's files, except project templates, and the packages' versions."""
     return source_sha256(Path(__file__).parent, json.dumps(packages()), "starter")
 
 

@@ -1,4 +1,4 @@
-"""A deadline for a call that has none of its own, or one that begins anew with each byte."""
+"""A deadline for a call that has none, or one that starts again with each byte."""
 
 import threading
 from collections.abc import Callable

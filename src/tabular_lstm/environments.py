@@ -11,15 +11,15 @@ BASE = {None, "base", "local"}
 
 
 def refuse_no_name(env: str | None, conf: str) -> None:
-    """Refuse an environment's name that a folder of outputs may not have.
+    """Refuse a name of an environment that a folder of outputs must not have.
 
     Raises:
         DataError: The name is a path, or has a character that is not allowed.
     """
     if env and not NAME.fullmatch(env):
         raise DataError(
-            f"Environment {env!r}: expected the name of a folder in {conf}, of letters, digits, "
-            "'_', '-' and '.', that is no layer of data/ such as 01_raw."
+            f"Environment {env!r}: expected the name of a folder in {conf}, with only letters, "
+            "digits, '_', '-' and '.', and not a layer of data/ such as 01_raw."
         )
 
 
@@ -27,7 +27,7 @@ def refuse_unknown(env: str | None, conf: str) -> None:
     """Refuse an environment that has no folder in conf.
 
     Raises:
-        DataError: See `refuse_no_name`; or there is no such folder. It names a similar one.
+        DataError: See `refuse_no_name`; or there is no such folder. The error names a similar one.
     """
     refuse_no_name(env, conf)
     names = sorted(path.name for path in Path(conf).glob("*/"))  # none: conf is an archive

@@ -160,12 +160,12 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         has_history = network.schema.history is not None
         if has_history or isinstance(network, OwnNetwork):
             raise DataError(
-                f"{cls.__name__} is an ensemble that takes single rows, and this network "
+                f"{cls.__name__} is an ensemble that takes single rows, but this network "
                 f"{'reads histories' if has_history else 'is of kind keras'}. Score with "
                 "tabular_lstm.load_champion, or --pipelines scoring."
             )
         if bool((task := network.schema.task).classes) != cls.predicts_classes:
-            raise DataError(f"{cls.__name__}: expected a network of {cls.tasks}, got {task.kind}.")
+            raise DataError(f"{cls.__name__}: expected a network for {cls.tasks}, got {task.kind}.")
         training = TrainingOptions.model_validate(network.training or {})
         options = network.options
         scales, dropped = zip(*options.kinds, strict=True)
@@ -275,8 +275,8 @@ def _refuse_unusable_labels(y: Any) -> None:
     kind = pd.api.types.infer_dtype(np.ravel(np.asarray(y, object)), skipna=False)
     if kind.startswith(("mixed", "date", "time", "period")) and kind != "mixed-integer-float":
         raise ValueError(
-            "Input y contains NaN, None, dates or values of several types: expected a number of "
-            f"each row, or a class, all of one type; pandas calls these values '{kind}'."
+            "Input y contains NaN, None, dates or values of several types: expected one "
+            f"number or class per row, all of one type; pandas calls these values '{kind}'."
         )
 
 
@@ -534,7 +534,7 @@ class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
                 f"Expected 2 rows or more, got n_samples={len(y)}. Rows of weight 0 do not count."
             )
         if np.abs(y).max() > np.finfo(np.float32).max:
-            raise ValueError(f"Expected labels that float32 holds, got one of {np.abs(y).max()}.")
+            raise ValueError(f"Expected labels that fit float32, got one of {np.abs(y).max()}.")
         return Task.of_number(), y
 
     @classmethod

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, StrictInt
 
 DONE = 0  # complete; a rejected candidate is a result too
-FAILED = 1  # data, conf, disk or champion; a scoring that an alarm stopped; a traceback
+FAILED = 1  # faulty data, conf, disk or champion; a scoring stopped by an alarm; a traceback
 ALARM = 3  # complete, with an alarm: a notice
 UNTRUSTED_DATA = 65  # check 1 of the gate rejects the data: EX_DATAERR of sysexits.h
 INTERRUPTED = 130  # run-models, by Ctrl-C or SIGTERM
@@ -20,7 +20,7 @@ TRY_LATER = 75  # another run is at work, and this one has done nothing: EX_TEMP
 # What conf may choose for an alarm or a rejection: no code with another meaning.
 ExitCode = Literal[0] | Annotated[StrictInt, Field(ge=ALARM, lt=TRY_LATER)]
 
-# How a model is, the worst first; up to `never run` it needs a person. A run by itself is never
+# The state of a model, worst first; up to `never run` it needs a person. A run by itself is never
 # `damaged`, `stale` or `never run`. A model is `waiting` for its first champion while its labelled
 # rows are too few or of one class.
 Severity = Literal[
@@ -41,8 +41,8 @@ NEED_A_PERSON = SEVERITIES[: SEVERITIES.index("waiting")]
 def worst_code(ends: Collection[tuple[Severity, int]]) -> int:
     """Return the exit code of several runs, each with its severity and exit code.
 
-    It is the code of the most severe run whose code is not 0; that of a model that waits counts as
-    0. A run that was locked counts only if all were.
+    It is the code of the most severe run whose code is not 0; the code of a waiting model counts as
+    0. A locked run counts only if all runs were locked.
 
     Examples:
         >>> worst_code([("locked", 75), ("alarm", 4), ("untrusted data", 66), ("done", 0)])

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Progress(tqdm):  # type: ignore[misc]  # tqdm has no types
-    """A tqdm bar that writes lines of log if there is no terminal."""
+    """A tqdm bar that writes log lines if there is no terminal."""
 
     monitor_interval = 0  # no thread that watches slow bars
 

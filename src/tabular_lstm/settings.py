@@ -30,8 +30,8 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
 
     `${model:}` is the name of the model, `${model:value}` its value in the column of `where`.
 
-    The loader merges all files, and then the parameters of the command line. What conf lacks gets
-    its default: a block of parameters from its class, an entry of the catalog from `complete`. The
+    The loader merges all files, and then the parameters of the command line. What conf leaves out
+    gets its default: a block of parameters from its class, a catalog entry from `complete`. The
     resolvers are not in a hook, because Kedro-Viz loads the catalog without the project's hooks.
 
     Raises:

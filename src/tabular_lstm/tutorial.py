@@ -1,4 +1,4 @@
-"""The tutorial's network, as a network of one's own: `conf/tutorial` names its function."""
+"""The tutorial's network, an example of your own network: `conf/tutorial` names its function."""
 
 import keras
 from keras import layers

@@ -198,7 +198,7 @@ def test_who_goes_back_to_a_champion_of_another_task_sets_conf_back_first(served
     second = on_disk(served)
     message = message_of(here(*ROLLBACK))
     assert message.startswith(f"{first}: the champion gives")
-    assert "Set conf back" in message
+    assert "Change conf back" in message
     assert on_disk(served) == second
     succeeds(here(*SCORING))
 

@@ -193,7 +193,7 @@ def test_a_log_that_was_edited_is_refused_with_the_ways_out_and_changes_nothing(
     for command in ((*RETRAINING, *seed(5)), ROLLBACK, start_over):
         message = message_of(here(*command))
         assert message.startswith(f"{log_path(served_twice)}, line {line}: ")
-        assert "Put back a copy of it." in message
+        assert "Restore it from a copy." in message
         assert "Running" not in message
     with pytest.raises(DataError, match=rf"promotions\.jsonl, line {line}: "):
         load_champion(served_twice.path)
@@ -213,7 +213,7 @@ def test_a_log_that_is_gone_stops_a_retraining_that_does_not_start_over(
     log_path(served_twice).unlink()
     message = message_of(here(*RETRAINING, *seed(5)))
     assert message.startswith(
-        f"{log_path(served_twice)} is missing, or an older copy: according to it, no"
+        f"{log_path(served_twice)} is missing or an older copy: according to it, no"
     )
     assert "Running" not in message
     # The ways that the message names: a copy of the log, or a new log.

@@ -102,7 +102,7 @@ def test_two_clones_that_take_turns_on_one_bucket_tell_one_story(
     storage = storage_at(address, wanted["url"].rpartition("/")[2])
     there, table = {*storage.keys("02_intermediate")}, two.raw.read_text()
     two.raw.write_text(table + table.splitlines()[1].rpartition(",")[0] + ",\n")
-    assert run(two, *RETRAINING).startswith("Unchanged: no new labelled row since run ")
+    assert run(two, *RETRAINING).startswith("Unchanged: no new labelled rows since run ")
     assert {*storage.keys("02_intermediate")} == there
     two.raw.write_text(table)
     assert "with the champion of run" in run(two, *SCORING)
@@ -359,10 +359,10 @@ def test_what_is_read_is_read_whole_or_the_run_says_why_not(
 @pytest.mark.parametrize(
     ("what", "expected"),
     [
-        ("no bucket", "it answered 404 NoSuchBucket. Make the bucket"),
-        ("reader", "it answered 403 AccessDenied. Let these credentials"),
-        ("wrong", "it answered 403 SignatureDoesNotMatch. Let these credentials"),
-        ("nobody there", "it was not reached. Check storage.url"),
+        ("no bucket", "it answered 404 NoSuchBucket. Create the bucket"),
+        ("reader", "it answered 403 AccessDenied. Allow these credentials"),
+        ("wrong", "it answered 403 SignatureDoesNotMatch. Allow these credentials"),
+        ("nobody there", "it could not be reached. Check storage.url"),
         ("silent", "it did not answer in time. Check storage.url"),
     ],
 )

@@ -192,5 +192,5 @@ def test_what_cannot_be_made_ends_in_a_sentence(tmp_path: Path, python: str) -> 
         package = name.replace("-", "_")
         assert f"The package of a project cannot be called {package}: " in refusal(python, name)
     clone = refusal(sys.executable, "another")
-    assert "only a wheel has the whole starter: run make wheel" in clone
+    assert "only a wheel contains the whole starter: run make wheel" in clone
     assert [*tmp_path.iterdir()] == []

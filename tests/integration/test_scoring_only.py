@@ -78,7 +78,7 @@ def test_it_scores_monitors_rolls_back_and_profiles_and_refuses_to_train(host: P
     scored = pd.read_parquet(newest)
     assert scored["probability"].tolist() == pytest.approx(before["probability"].tolist(), abs=1e-6)
     assert scored["reason_1"].tolist() == before["reason_1"].tolist()
-    assert "Unchanged: rows, champion, parameters and code are those" in run(host, "scoring")
+    assert "had the same rows, champion, parameters and code" in run(host, "scoring")
 
     assert "log loss" in run(host, "monitoring", f"late_labels=data/01_raw/{ENV}_labels.csv")
     page = (host / f"data/{ENV}/08_reporting/latest_monitoring.html").read_text()

@@ -59,7 +59,7 @@ def test_data_like_the_champions_pass_and_new_features_are_no_fault() -> None:
         (
             {"valid_rows": 495},
             "495 valid rows, 0.50 times the champion's 990 (expected promotion.row_ratio = 0.75 to "
-            "2 times). If this is intended, change what is expected",
+            "2 times). If this is intended, adjust the limits",
         ),
         ({"valid_rows": 2000}, "2000 valid rows, 2.02 times the champion's 990 (expected"),
         ({"label_share": 0.5}, "(expected at most promotion.max_label_share_change = 0.1)"),

@@ -219,7 +219,7 @@ def test_sentences_hold_the_numbers_and_count_what_is_called_positive() -> None:
     for number in ("0.800 against 0.740", "+0.060", "[-0.034, +0.151]", "76.1 % against 65.2 %"):
         assert number in sentence
     assert threshold == (
-        "From a probability of 0.500 on it calls 4 rows positive, 3 of them correctly "
+        "From a probability of 0.500 on, it calls 4 rows positive, 3 of them correctly "
         "(precision 75.0 %); 4 rows are positive (recall 75.0 %; F1 0.750)"
     )
     nothing = point_metrics(labels, np.full(10, 0.1), 0.5).confusion_matrix
@@ -235,7 +235,7 @@ def test_the_verdict_speaks_of_the_task() -> None:
     models = {CANDIDATE: p, "majority_class": majority, "logistic_regression": linear}
     classes = sentences_of(judge_task(FOUR, labels, **models), RESAMPLED)
     assert classes[0].startswith("Candidate on 200 test rows: ROC AUC 0.")
-    assert classes[1].startswith("Of the rows of each class it finds: red ")
+    assert classes[1].startswith("It finds these shares of each class's rows: red ")
     assert classes[2].startswith("The candidate beats the majority class: ROC AUC 0.")
     labels, worse = numbers_of(unit=1000, error=0.6)
     _, better = numbers_of(unit=1000, error=0.5)

@@ -309,7 +309,7 @@ def test_the_file_must_give_what_was_judged() -> None:
         other = p.copy()
         other[3, 2] += 1e-5 * unit  # the upper end alone
         assert check_artifact(p, other, *scale).sentence == (
-            "the artifact read back from disk gives other predictions for 1 of 40 golden rows"
+            "the artifact read back from disk gives different predictions for 1 of 40 golden rows"
         )
     _, p = classes_of(40)
     assert not check_artifact(p, p[:, ::-1], FOUR).passed

@@ -18,7 +18,7 @@ from tabular_lstm.task import Task
 from tests.helpers.judged import both
 
 TRAINED, TESTED = 2000, 500
-UNKNOWN = "have a category that the champion was not trained with, were 0 %"
+UNKNOWN = "have a category that the champion was not trained with, previously 0 %"
 
 
 def people(count: int, seed: int = 0) -> pd.DataFrame:
@@ -129,34 +129,38 @@ def skewed() -> Watch:
 
 
 USUAL = [
-    ("wage", lambda c: c * 100, r".* % are .* \(mean \d\d\.\d, was 0\.4\d*\)"),
-    ("glucose", lambda c: c / 18, r"100 % are below .* \(mean 6\.\d*, was 12\d\)"),
-    ("level", lambda c: c * 30, r"4\d\.?\d* % are below -3\.\d, were 0 % \(mean"),
+    ("wage", lambda c: c * 100, r".* % are .* \(mean \d\d\.\d, previously 0\.4\d*\)"),
+    ("glucose", lambda c: c / 18, r"100 % are below .* \(mean 6\.\d*, previously 12\d\)"),
+    ("level", lambda c: c * 30, r"4\d\.?\d* % are below -3\.\d, previously 0 % \(mean"),
     ("seen", lambda c: c + pd.Timedelta(days=730), r"100 % are above .* \(mean 2022-"),
     (
         "glucose",
         lambda c: c * 0 + 121.5,
-        r"0 % are below 1[12]\d, were [45]\d.* % \(mean 122, was 121",
+        r"0 % are below 1[12]\d, previously [45]\d.* % \(mean 122, previously 121",
     ),
     ("glucose", lambda c: c + 15, "mean 13"),
     ("city", lambda c: c.mask(np.arange(len(c)) < 80, "Rome"), "4"),
     ("city", lambda c: c.mask(c == "Oslo", "Lima"), rf"3\d % {UNKNOWN}"),
-    ("city", lambda c: c.mask(c == "Bonn"), r"[56]\d % have no value, were 0 %"),
-    ("wage", lambda c: c.mask(np.arange(len(c)) % 5 == 0), ".* % have no value, were 5 %"),
+    ("city", lambda c: c.mask(c == "Bonn"), r"[56]\d % have no value, previously 0 %"),
+    ("wage", lambda c: c.mask(np.arange(len(c)) % 5 == 0), ".* % have no value, previously 5 %"),
 ]
 # Of these, what is said is not by their tail.
 SKEWED = [
-    ("gain", lambda c: -c, r"9\d.* % are below 0, were 0 % \(mean -"),
+    ("gain", lambda c: -c, r"9\d.* % are below 0, previously 0 % \(mean -"),
     (
         "gain",
         lambda c: c.mask(np.arange(len(c)) % 6 == 0, 0),
-        r"2\d.* % are below 33, were 9.* % \(mean",
+        r"2\d.* % are below 33, previously 9.* % \(mean",
     ),
-    ("gain", lambda c: c * 100, r"1\d.* % are below .*, were 9\d.* % \(mean 1\d{5}, was 1"),
+    (
+        "gain",
+        lambda c: c * 100,
+        r"1\d.* % are below .*, previously 9\d.* \(mean 1\d{5}, previously 1",
+    ),
     ("rare", lambda c: c.where(np.arange(len(c)) % 2 == 0, c * 100), r"\d.* % are above"),
-    ("blood", lambda c: c.fillna(-999), r"0 % have no value, were 69.* % \(mean -7"),
-    ("blood", lambda c: c.fillna(4), r"0 % have no value, were 69.* % \(mean 4, was"),
-    ("same", lambda c: c + 1, "mean 4, was 3"),
+    ("blood", lambda c: c.fillna(-999), r"0 % have no value, previously 69.* % \(mean -7"),
+    ("blood", lambda c: c.fillna(4), r"0 % have no value, previously 69.* % \(mean 4, previously"),
+    ("same", lambda c: c + 1, "mean 4, previously 3"),
     ("same", lambda c: c, "as in the reference"),
     ("near", lambda c: c + 0.1, r"100 % are above 5\.0+1"),
 ]
@@ -183,8 +187,8 @@ def test_scores_alone_and_the_quarantine_are_compared_too(watch: Watch) -> None:
     drift = drift_of(watch, rows, scores=probabilities(200) / 10, quarantined=50)
     assert [*drift.moved] == ["probability of yes", "quarantined rows"]
     assert drift.alarm == (
-        "probability of yes: mean 0.036, was 0.335; "
-        "quarantined rows: 20 % of the rows, were 0.794 %"
+        "probability of yes: mean 0.036, previously 0.335; "
+        "quarantined rows: 20 % of the rows, previously 0.794 %"
     )
     assert drift.rows == 250
     # Fewer than were are no alarm.
@@ -224,7 +228,7 @@ def test_a_column_without_any_value_is_compared() -> None:
     empty = watch_of(people(200).assign(wage=np.nan), probabilities(100))
     rows = people(100, seed=1)
     assert drift_of(empty, rows.assign(wage=np.nan)).alarm is None
-    assert "'wage': 8 % have no value, were 100 %" in str(drift_of(empty, rows).alarm)
+    assert "'wage': 8 % have no value, previously 100 %" in str(drift_of(empty, rows).alarm)
 
 
 def counts_of(before: np.ndarray, now: np.ndarray) -> CellCounts:

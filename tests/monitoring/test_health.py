@@ -47,7 +47,7 @@ def test_an_alarm_comes_first_with_what_to_do_and_who_serves() -> None:
     assert "What to do. Look at what moved: if it is a mistake, correct the rows and score" in first
     assert f"; if it is intended, retrain on newly labelled rows: {command}" in first
     assert f"The champion of run {run_at(1)} serves." in first
-    assert "8 scorings so far; 2343 labels came, of which 3 belong to no scored row;" in first
+    assert "8 scorings and 2343 labels so far; 3 of the labels belong to no scored row," in first
     for shown, heading in zip(sections, HEADINGS, strict=True):
         assert shown.startswith(heading)
 
@@ -55,7 +55,7 @@ def test_an_alarm_comes_first_with_what_to_do_and_who_serves() -> None:
 def test_a_scoring_that_cannot_tell_does_not_say_that_the_champion_is_well() -> None:
     page = found(drift_from=None, labels_until=0)
     first = text(page).partition("§ ")[0]
-    assert "✓ The champion is well" in first
+    assert "✓ The champion is healthy" in first
     assert "What to do" not in first
     assert page.health.newest
     few = page.health.newest.model_copy(update={"smallest_shift": None})
@@ -74,7 +74,9 @@ def test_each_task_has_its_metrics(task: str, metrics: list[str]) -> None:
     value = {NUMBER: "41,200 39,550 to 42,850"}.get(task)
     assert (value or "0.8") in champions
     drawn = to_svg(draw_over_time(page.health), "")
-    for metric, better in zip(metrics, ("less", "less" if task == NUMBER else "more"), strict=True):
+    for metric, better in zip(
+        metrics, ("lower", "lower" if task == NUMBER else "higher"), strict=True
+    ):
         assert f"{metric}, {better} is better" in drawn
 
 
@@ -84,7 +86,7 @@ def test_what_moved_is_drawn_the_clearest_first_with_its_distances() -> None:
     assert newest
     moved = section(page, "What moved in the newest scoring")
     assert f"400 rows of run {newest.run_id} were compared with the rows of the" in moved
-    names = [re.findall(r"^How (.*) spreads", said)[0] for said in figures(page)[1:]]
+    names = [re.findall(r"^Distribution of (.*), in the", said)[0] for said in figures(page)[1:]]
     assert names == [*newest.moved]
     wage = newest.features["wage"]
     assert (
@@ -114,7 +116,7 @@ def test_at_most_eight_distributions_and_thirty_scorings(monkeypatch: pytest.Mon
     assert len(figures(page)) == 1 + 8
     listed = section(page, "Scorings")
     assert listed.count(" scored ") == 30
-    assert "And 50 earlier." in listed
+    assert "And 50 earlier ones." in listed
 
 
 def test_where_there_is_nothing_to_draw_a_sentence_says_so() -> None:

@@ -90,14 +90,14 @@ def test_an_alarm_says_what_was_measured_and_what_was_promised() -> None:
     errors = np.random.default_rng(0).normal(0, 3, 2000)
     losses = {"a": errors**2}
     measured = f"{np.sqrt((errors**2).mean()):.4g}"
-    alarm = f"RMSE {measured} of 2,000 labelled rows; promised was 2 (1.8 to 2.2)"
+    alarm = f"RMSE {measured} on 2,000 labelled rows; promised: 2 (1.8 to 2.2)"
     assert worse_than_promised(losses, promised, 0.01, A_NUMBER) == alarm
     assert worse_than_promised(losses, {}, 0.01, A_NUMBER) is None
     better = {"a": (errors / 2) ** 2}
     assert worse_than_promised(better, promised, 0.01, A_NUMBER) is None
     # A median promised its MAE alone.
     of_median = {"mae": Estimate(value=1.5, low=1.4, high=1.6)}
-    alarm = f"MAE {np.abs(errors).mean():.4g} of 2,000 labelled rows; promised was 1.5 (1.4 to 1.6)"
+    alarm = f"MAE {np.abs(errors).mean():.4g} on 2,000 labelled rows; promised: 1.5 (1.4 to 1.6)"
     assert worse_than_promised(losses, of_median, 0.01, A_NUMBER) == alarm
     assert worse_than_promised(better, of_median, 0.01, A_NUMBER) is None
 
@@ -110,4 +110,4 @@ def test_an_incident_that_is_over_is_no_alarm_and_hides_no_later_one() -> None:
     worse = worse_than_promised(
         past | {"c": 0.65 + 0.4 * np.resize([-1, 1], 1500)}, promised, 0.01, TWO
     )
-    assert str(worse).startswith("log loss 0.650 of 1,500 labelled rows since scoring c; ")
+    assert str(worse).startswith("log loss 0.650 on 1,500 labelled rows since scoring c; ")

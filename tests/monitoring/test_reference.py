@@ -239,7 +239,7 @@ def test_a_reference_of_other_columns_is_refused(
     sequences, predictions = sequences_of(schema, ROWS, 0.1), predictions_of(CLASSES)
     facts = watch_of(schema, sequences, predictions).reference.model_dump()
     facts[part] = damage(facts[part])
-    with pytest.raises(DataError, match=r"reference.json has another '.+' than the champion"):
+    with pytest.raises(DataError, match=r"reference.json and the champion differ in '.+'"):
         Watch(Reference.model_validate(facts), schema)
 
 
@@ -297,7 +297,7 @@ def test_many_categories_raise_no_alarm_until_a_rare_one_becomes_common() -> Non
         moved = drift_of_codes(trained, tested, new).features["city"]
         assert moved.moved
         if many < 500:
-            assert f"are 'c{rare:03}', were" in moved.sentence
+            assert f"are 'c{rare:03}', previously" in moved.sentence
 
     # One of ten, and of such a binomial number 1 of 1,000 is above.
     assert runs == 32

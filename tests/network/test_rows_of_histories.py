@@ -86,7 +86,7 @@ def test_numpy_scores_what_tensorflow_adds_up_and_a_file_keeps_it(
         np.testing.assert_allclose(found, expected, atol=5e-5)
     built = Artifact.read(tmp_path / "both.keras").network
     assert_same_weights(built, network)
-    with pytest.raises(DataError, match="takes single rows, and this network reads histories"):
+    with pytest.raises(DataError, match="takes single rows, but this network reads histories"):
         LSTMClassifier.load(tmp_path / "both.keras")
     alone = dataclasses.replace(scorer, row=None)
     assert np.abs(score(alone, histories) - predicted).max() > 0.1

@@ -96,12 +96,12 @@ def test_a_candidate_of_other_rows_weights_or_history_is_not_judged() -> None:
         set_of(train[:, ::-1], labels),
         set_of(train, labels, weights),
     ):
-        with pytest.raises(DataError, match="trained on other rows"):
+        with pytest.raises(DataError, match="trained on rows, features or weights other than"):
             predicted((train, labels), test, trained_on=trained_on.fingerprint)
     another = fit.fingerprint_network(candidate_of([0, 3, 0, 0]))
     with pytest.raises(DataError, match="candidate: the training log belongs to another network"):
         predicted((train, labels), test, learned=another)
-    with pytest.raises(DataError, match=r"expected unknown.*or of an earlier version"):
+    with pytest.raises(DataError, match=r"expected unknown.*or from an earlier version"):
         predicted((train, labels), test, learned=None)
 
 
@@ -112,14 +112,14 @@ def test_no_row_key_or_group_that_the_candidate_was_trained_on_judges() -> None:
     grouped = keyed.model_copy(update={"group": "ward"})
     test[2], test[4] = train[0][7], train[0][0]
     known = f"rows {labels.index[2]}, {labels.index[4]}: the newest candidate was trained on"
-    with pytest.raises(DataError, match=f"Test {known} rows of the same features"):
+    with pytest.raises(DataError, match=f"Test {known} rows with the same features"):
         predicted(train, set_of(test, labels))
     # With keys, rows may look alike.
     assert len(predicted(train, set_of(test, labels), keyed)) == 6
-    with pytest.raises(DataError, match="trained on rows of the same id; expected"):
+    with pytest.raises(DataError, match="trained on rows with the same id; expected"):
         predicted(train, set_of(test, labels), keyed, keys="AA")
     assert len(predicted(train, set_of(test, labels), grouped)) == 6
-    with pytest.raises(DataError, match="trained on rows of the same id or ward; expected"):
+    with pytest.raises(DataError, match="trained on rows with the same id or ward; expected"):
         predicted(train, set_of(test, labels), grouped, wards="11")
 
 

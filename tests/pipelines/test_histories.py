@@ -183,7 +183,7 @@ def test_a_later_row_of_a_customer_that_was_trained_on_is_refused_as_test_row() 
 
     assert len(predicted(made["test_rows"])) == len(made["test_rows"])
     later = made["train_rows"].iloc[[0]].assign(visit=9.0, dose=-1.0).set_axis([151])
-    with pytest.raises(DataError, match=r"Test row 151: .*trained on rows of the same patient"):
+    with pytest.raises(DataError, match=r"Test row 151: .*trained on rows with the same patient"):
         predicted(pd.concat([made["test_rows"], later]))
 
 

@@ -32,7 +32,7 @@ LOG = [promotion("a"), promotion("b", "a")]
 # Each is promised a log loss of about 0.2.
 PROMISED = {"log_loss": Estimate(value=0.2, low=0.18, high=0.22)}
 NONE = {"psi": 0, "ks": 0, "missing": (0, 0), "outside": (0, 0), "statistic": 0, "counts": ()}
-SHIFT = Shift(**NONE, moved=True, sentence="100 % are above 8400, were 0 %")
+SHIFT = Shift(**NONE, moved=True, sentence="100 % are above 8400, previously 0 %")
 MOVED = {"features": {"wage": SHIFT}}
 SEQUENCES = np.arange(200.0).reshape(100, 2, 1)
 # Trained on rows that nobody scores.
@@ -131,7 +131,7 @@ def test_what_moved_comes_before_a_retraining(story: Story) -> None:
     by_weight = story.health(range(300), weight="visits")
     assert (by_weight.alarm, by_weight.advice) == (None, "nothing")
     assert by_weight.notes == [
-        "What was promised counts rows by their weight, 'visits', and late labels have none: "
+        "The promised metrics count rows by their weight, 'visits', but late labels have none: "
         "promised and real metrics are not compared"
     ]
 
@@ -151,7 +151,7 @@ def test_neither_a_good_past_nor_an_incident_that_is_over_hides_a_broken_present
         story.score("b", range(1000 * night, 1000 * night + 1000))
     broken = story.score("b", range(10_000, 10_060), right=False)
     alarm = story.health(range(10_060)).alarm
-    assert f" of 60 labelled rows since scoring {broken}; promised was 0.2" in str(alarm)
+    assert f" on 60 labelled rows since scoring {broken}; promised: 0.2" in str(alarm)
     story.score("b", range(20_000, 20_300))
     labels = [*range(10_060), *range(20_000, 20_300)]
     assert story.health(labels[: 10_060 + 29]).alarm  # 29 labels do not tell that it is over
@@ -159,7 +159,7 @@ def test_neither_a_good_past_nor_an_incident_that_is_over_hides_a_broken_present
     assert (health.alarm, health.advice) == (None, "nothing")
     again = story.score("b", range(30_000, 30_060), right=False)
     alarm = story.health([*labels, *range(30_000, 30_060)]).alarm
-    assert f"of 60 labelled rows since scoring {again}" in str(alarm)
+    assert f"on 60 labelled rows since scoring {again}" in str(alarm)
 
 
 def test_the_newest_scoring_that_can_tell_decides(story: Story) -> None:
@@ -178,7 +178,7 @@ def test_the_newest_scoring_that_can_tell_decides(story: Story) -> None:
     health = story.health([])
     assert health.newest
     assert health.newest.run_id == alarming
-    assert health.alarm == "'wage': 100 % are above 8400, were 0 %"
+    assert health.alarm == "'wage': 100 % are above 8400, previously 0 %"
     note = f"Scoring {last} cannot tell whether the data moved: it has no reference"
     assert health.notes == [note]
     story.score("b", range(300))
@@ -195,7 +195,7 @@ def test_rows_that_the_champion_was_trained_on_do_not_count(story: Story) -> Non
     health = story.health(range(300))
     assert (labelled(health), health.unknown_labels) == ([300, 200], 0)
     assert health.notes == [
-        f"100 labelled rows of the champion of run {run('b')} were trained on, and do not count"
+        f"100 labelled rows of the champion of run {run('b')} were trained on, so they do not count"
     ]
     # Without a key, with another one, and if the file is gone, nobody knows which these are.
     for unknown in (None, keys.rename("visit")):
@@ -213,7 +213,7 @@ def test_labels_that_find_no_scored_row_are_said(story: Story) -> None:
     story.score("b", range(100))
     assert story.health(range(100), prefix="p-").notes == [
         "None of 100 labels belongs to a scored row. If these are the same rows, write their 'id' "
-        "as in the scored rows, and not 'p-0'"
+        "as in the scored rows, not as 'p-0'"
     ]
     assert story.health(range(99, 400)).notes == []
 
@@ -231,7 +231,7 @@ def test_what_was_predicted_for_another_label_or_class_is_not_measured(story: St
     health = story.health(range(100), label="dead")
     assert labelled(health) == [0, 0]
     assert health.notes == [
-        f"Scoring {first} and 1 more: its labelled rows do not count: it predicted 'ill', and conf "
+        f"Scoring {first} and 1 more: its labelled rows do not count: it predicted 'ill', but conf "
         "names 'dead'"
     ]
 
@@ -240,7 +240,7 @@ def test_what_was_predicted_for_another_label_or_class_is_not_measured(story: St
     assert labelled(health) == [100, 100, 0]
     assert health.notes == [
         f"Scoring {other}: its labelled rows do not count: it predicted {{'negative_class': 'yes', "
-        "'positive_class': 'no'}, and conf names {'negative_class': 'no', 'positive_class': 'yes'}"
+        "'positive_class': 'no'}, but conf names {'negative_class': 'no', 'positive_class': 'yes'}"
     ]
 
 
@@ -253,5 +253,7 @@ def test_labels_are_read_in_the_champions_format(story: Story) -> None:
         (Champions(), "1.234"),
     ):
         assert read_labels(rows, champions, COLUMNS)[0].keys.tolist() == [key]
-    with pytest.raises(DataError, match=r"expected the champion's file or its decision.* neither"):
+    with pytest.raises(
+        DataError, match=r"both are missing; expected the champion's file or its dec"
+    ):
         read_labels(rows, Champions(LOG), COLUMNS)

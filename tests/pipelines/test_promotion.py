@@ -47,7 +47,7 @@ def test_only_what_was_judged_is_promoted() -> None:
     run_id = accepted.run_id
     assert record(accepted, "", Champions(artifacts={run_id: judged})) == accepted.log_entry()
     another = Artifact(b"another", "candidate.keras")
-    for artifacts, got in (({run_id: another}, another.sha256), ({}, None)):
+    for artifacts, got in (({run_id: another}, another.sha256), ({}, "no file")):
         with pytest.raises(DataError, match=f"as it was judged, got {got}"):
             record(accepted, "", Champions(artifacts=artifacts))
     # What is rejected serves nobody.

@@ -57,7 +57,7 @@ def chosen(
     [
         (None, "a", f"the previous champion, run {run('a')}"),
         (run("a"), "a", f"run {run('a')}"),
-        (run("b"), "b", f"run {run('b')}, which serves already"),
+        (run("b"), "b", f"run {run('b')}, which already serves"),
     ],
 )
 def test_the_one_before_or_the_one_asked_for_serves_again(
@@ -76,9 +76,9 @@ def test_the_one_before_or_the_one_asked_for_serves_again(
     [
         (None, "", 0, "There is no champion yet"),
         (None, "", 1, f"There is no champion before {run('a')} to roll back to. Runs that"),
-        (run("x"), "", 3, f"Run {run('x')} never was a champion. Runs that were promoted: "),
+        (run("x"), "", 3, f"Run {run('x')} was never a champion. Runs that were promoted: "),
         (run("x"), "", 3, f" {run('a')}, {run('b')}."),
-        ("../../evil", "", 3, "Run ../../evil never was a champion."),
+        ("../../evil", "", 3, "Run ../../evil was never a champion."),
         (None, "a", 3, f"Run {run('a')} cannot serve again: its artifact is gone, unreadable"),
     ],
 )
@@ -93,7 +93,7 @@ def test_what_cannot_be_restored_is_named(
 def test_what_cannot_be_loaded_or_is_of_another_label_does_not_serve_again(
     artifacts: Artifacts,
 ) -> None:
-    with pytest.raises(DataError, match=r"label was 'sick' and is 'ill'\. Set conf back\.$"):
+    with pytest.raises(DataError, match=r"label was 'sick' and is 'ill'\. Change conf back\.$"):
         chosen(artifacts, None, columns=COLUMNS.model_copy(update={"label": "ill"}))
     with pytest.raises(DataError, match=r"a\.keras: expected a whole \.keras file"):
         chosen({**artifacts, run("a"): Artifact(b"no network", "a.keras")}, None)

@@ -95,7 +95,7 @@ def test_other_code_alone_is_new_only_where_conf_says_so() -> None:
         refuse_nothing_new(Champions([A, B]), upgraded, RetrainingOptions())
     assert str(end.value) == (
         f"run {run('b')} had the same data and parameters, and it serves. Only the code or a "
-        "package is new. To train anyway: --params retraining.force=true"
+        "package has changed. To train anyway: --params retraining.force=true"
     )
     refuse_nothing_new(
         Champions([A, B]), upgraded, RetrainingOptions(new_code=True)
@@ -114,7 +114,7 @@ def test_other_data_with_the_same_rows_are_nothing_new() -> None:
     log = [A, B.model_copy(update={"inputs": known})]
     refuse_nothing_new(Champions(log), NEW, RetrainingOptions())  # or it raises
     same = NEW.model_copy(update={"rows": "r"})
-    with pytest.raises(NothingNewError, match=f"^no new labelled row since run {run('b')}, which"):
+    with pytest.raises(NothingNewError, match=f"^no new labelled rows since run {run('b')}, which"):
         refuse_nothing_new(Champions(log), same, RetrainingOptions())
     # An older version wrote no hash of the rows.
     refuse_nothing_new(
@@ -138,7 +138,7 @@ def test_only_whole_runs_decide_and_score(project: Project) -> None:
     assert not decides(whole("__default__"))
     for complete in (retraining, rolling_back, scoring):
         refuse_part(complete, KEDRO, "kedro run")
-        with pytest.raises(DataError, match="A run that decides or scores must be complete"):
+        with pytest.raises(DataError, match="decides or scores must be one complete pipeline"):
             refuse_part(complete, KEDRO | {"only_missing_outputs": True}, "kedro run")
     for part, name in (
         (whole("promotion"), "retraining"),
@@ -177,7 +177,7 @@ def test_a_node_of_ones_own_reads_any_entry(project: Project) -> None:
     ):
         refuse_part(own_nodes + whole("reshaping"), pinned, "kedro run")
     for name in ("scoring", "retraining"):
-        with pytest.raises(DataError, match=f"--pipelines {name}.* Run other pipelines after it."):
+        with pytest.raises(DataError, match=f"--pipelines {name}.* other pipelines separately."):
             refuse_part(own_nodes + whole(name), KEDRO, "kedro run")
 
 
@@ -224,7 +224,7 @@ def test_a_later_decision_after_another_champion_stops_a_run_that_decides(
     stopped = [promotion("u", serves), rejection("v", serves)]
     refuse_older_log(champions_of(log, *stopped), LOG, run("z"), "kedro run")
     older = champions_of(log, promotion("u", serves), rejection("v", "u"))
-    said = f"according to it, {run(serves)} serves, but 2 runs decided later, the last one "
+    said = f"according to it, {run(serves)} serves, but 2 runs decided later, most recently "
     with pytest.raises(DataError, match=said + run("v")):
         refuse_older_log(older, LOG, run("z"), "kedro run")
 
@@ -233,7 +233,7 @@ def test_decisions_without_a_log_stop_a_run_unless_it_may_be_the_first_one() -> 
     refuse_older_log(champions_of([], promotion("a", None)), LOG, run("z"), "kedro run")
     lost = champions_of([], rejection("a", None), promotion("b", None))
     with pytest.raises(
-        DataError, match="missing, or an older copy: according to it, no run serves, but 2"
+        DataError, match="missing or an older copy: according to it, no run serves, but 2"
     ):
         refuse_older_log(lost, LOG, run("z"), "kedro run")
 
@@ -248,9 +248,9 @@ def test_a_log_of_an_earlier_day_is_found_out(served: Project) -> None:
     for command in (RETRAINING, ROLLBACK, SCORING):
         message = message_of(here(*command))
         assert message.startswith(
-            f"{log_path(served)} is missing, or an older copy: according to it, "
+            f"{log_path(served)} is missing or an older copy: according to it, "
         )
-        assert "Put the newest log back." in message
+        assert "Restore the newest log." in message
 
 
 # Before a scoring

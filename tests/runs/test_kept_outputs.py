@@ -67,7 +67,7 @@ def test_a_log_with_what_the_storage_does_not_have_is_refused_and_stays(
     if what == "torn":
         content += b'{"run_id": "2026'
     path = log_here(tmp_path, content)
-    with pytest.raises(DataError, match=r"not in s3://bucket/of/data/promotions\. The log here"):
+    with pytest.raises(DataError, match=r"not in s3://bucket/of/data/promotions\. Either the log"):
         kept_in(tmp_path, objects).pull_log()
     assert path.read_bytes() == content
 

@@ -104,7 +104,7 @@ def test_a_run_of_one_model_reads_its_rows_and_writes_into_its_folder(project: P
         (
             ("--pipelines", "scoring"),
             "Which model? kedro run --env stores --pipelines scoring --params model=at, or all of "
-            "them: kedro run-models --env stores --pipelines scoring. They are at, berlin.",
+            "them: kedro run-models --env stores --pipelines scoring. The models are at, berlin.",
         ),
         (("--params", "model=berlni"), "Model 'berlni' is unknown; did you mean 'berlin'?"),
         (("--params", "model=../at"), "Model '../at' is unknown; did you mean 'at'?"),
@@ -127,7 +127,7 @@ def test_a_run_that_reads_what_all_models_share_is_refused(project: Project) -> 
     catalog.write_text(json.dumps({"raw_rows": shared}))
     run = ("run", "--env", "stores", "--params", "model=no")
     refused = message_of(here(*run))
-    assert refused.startswith("raw_rows: this entry of the catalog has the same rows for each")
+    assert refused.startswith("raw_rows: this catalog entry loads the same rows for every")
     assert here("run", "--params").returncode == 2  # a value is missing
 
 
@@ -147,10 +147,10 @@ def test_no_model_scores_or_measures_the_rows_of_all(
     (project.path / "conf/stores/catalog.yml").unlink()
     ended = here("run-models", "--env", "stores", "--pipelines", pipeline, *given)
     assert ended.returncode == 1
-    told = f"{entry}: this entry of the catalog has the same rows for each model."
+    told = f"{entry}: this catalog entry loads the same rows for every model."
     # The same error is said once, with its models.
     (error,) = [line for line in ended.stderr.splitlines() if line.startswith("Error: ")]
-    assert error.partition(" Write ")[0] == f"Error: 2 models, at, be: {told}"
+    assert error.partition(" Add ")[0] == f"Error: 2 models, at, be: {told}"
 
 
 def test_what_each_model_would_overwrite_is_refused(project: Project) -> None:
@@ -159,11 +159,11 @@ def test_what_each_model_would_overwrite_is_refused(project: Project) -> None:
     entry = {"type": "pandas.CSVDataset", "filepath": "data/predictions.csv", "versioned": True}
     path.write_text(json.dumps({**json.loads(path.read_text()), "candidate_predictions": entry}))
     run = ("run", "--env", "stores", "--params", "model=at")
-    told = "candidate_predictions: this entry of the catalog saves to the same place for each model"
+    told = "candidate_predictions: this catalog entry saves to the same place for every model"
     assert message_of(here(*run)).startswith(told)
     stores(project, ["at", "be"])
     write_parameters(project, ["at", "be"], mlflow={"registered_model": "shops"})
-    told = "mlflow.registered_model = shops: it is the same for each model"
+    told = "mlflow.registered_model = shops: this name is the same for every model"
     assert message_of(here(*run)).startswith(told)
     write_parameters(project, ["at", "be"], mlflow={"registered_model": "shops-${model:}"})
     assert "no champion yet" in message_of(here(*run, "--pipelines", "scoring"))
@@ -193,7 +193,7 @@ def test_conf_may_look_up_a_value_by_the_name_of_the_model(project: Project) -> 
     (project.path / "conf/stores/catalog.yml").write_text(json.dumps(catalog))
     write_parameters(project, ["at", "be"])
     (told,) = rows_of_no_model(project.path, "stores")
-    assert told.endswith("stores.csv: rows of no model: fi 8")
+    assert told.endswith("stores.csv: rows that belong to no model: fi 8")
 
 
 @pytest.mark.long
@@ -209,7 +209,7 @@ def test_only_a_model_with_new_rows_is_trained_and_rows_of_none_are_counted(
     table.to_csv(path, index=False)
     assert "\n7.0," in path.read_text()
     printed = succeeds(here("run-models", "--env", "stores"))
-    assert printed.count("stores.csv: rows of no model: '9' 20, '' 1\n") == 1
+    assert printed.count("stores.csv: rows that belong to no model: '9' 20, '' 1\n") == 1
     (decision,) = project.versions("08_reporting/decision.json", "stores/7")
     assert json.loads(decision.read_text())["judgement"]["data"]["rows"] == 400
     new = rows_of("8").head(1).assign(store=8.0, price=49.5)
@@ -225,7 +225,7 @@ def test_only_a_model_with_new_rows_is_trained_and_rows_of_none_are_counted(
     pd.concat([unlabelled, new, table]).to_csv(path, index=False)
     said = logged("run-models", "--env", "stores")
     assert said.count(" had the same data, parameters and code, and it ") == 1
-    assert said.count("Unchanged: no new labelled row since run ") == 1
+    assert said.count("Unchanged: no new labelled rows since run ") == 1
     assert decisions(project, "8") == before
 
 
@@ -235,8 +235,8 @@ def test_conf_is_checked_and_loads_without_a_name(project: Project) -> None:
     with KedroSession.create(project.path, env="stores") as session:
         catalog = session.load_context().catalog
     assert "MODEL" in str(catalog.get("raw_rows")._where)
-    assert "conf has no list models" in message_of(here("run", "--params", "model=at"))
-    assert "Conf has no list models" in message_of(here("run-models"))
+    assert "conf lists no models" in message_of(here("run", "--params", "model=at"))
+    assert "Conf lists no models" in message_of(here("run-models"))
 
 
 @pytest.mark.parametrize(
@@ -247,8 +247,8 @@ def test_conf_is_checked_and_loads_without_a_name(project: Project) -> None:
         ("[at, New Zealand]", "write a mapping: {NAME: 'New Zealand'}"),
         ("[a/b]", "'a/b' cannot be the name"),
         ("[01_raw]", "'01_raw' cannot be the name"),
-        ("[AT, NO]", "False is not text: YAML reads it so if a name or a value is empty, or if NO"),
-        ("{AT: Austria, NO: Norway}", 'Write it in quotes, such as "NO"'),
+        ("[AT, NO]", "False is not text: this is how YAML reads an empty name or value, or NO"),
+        ("{AT: Austria, NO: Norway}", 'Put it in quotes, such as "NO"'),
         ("{AT: Austria, BE: }", "None is not text"),
         ("[1, 1.0]", "1.0 is not text"),
         ("[at, be, at]", "'at' and 'at' have the same value, 'at', and so the same rows"),
@@ -293,7 +293,7 @@ def test_rows_of_no_model_are_counted_for_all_models_at_once(project: Project) -
     path = project.path / "data/01_raw"
     pd.concat([rows, *others]).to_csv(path / "new.csv", index=False)
     (told,) = rows_of_no_model(project.path, "stores")
-    assert told.endswith("new.csv: rows of no model: fi 200, LU 31, 'New Zealand' 3, at 2")
+    assert told.endswith("rows that belong to no model: fi 200, LU 31, 'New Zealand' 3, at 2")
     many = [rows.head(1).assign(store=f"s{number}") for number in range(15)]
     pd.concat([*others, *many]).to_csv(path / "stores.csv", index=False)
     of_raw_rows, of_new_rows = rows_of_no_model(project.path, "stores")
@@ -373,7 +373,7 @@ def test_an_interrupted_command_ends_with_the_table(project: Project, jobs: str)
     assert process.returncode == 130, printed + errors
     assert re.search(r"^ *- +ch +failed ", printed, re.MULTILINE)
     assert re.search(r"^ *promoted +(at|be) ", printed, re.MULTILINE)
-    assert re.search(r"^Error: interrupted; [12] of 3 models did not end", errors, re.MULTILINE)
+    assert re.search(r"^Error: interrupted; [12] of 3 models did not finish", errors, re.MULTILINE)
 
 
 @pytest.mark.long

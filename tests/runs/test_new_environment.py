@@ -88,8 +88,8 @@ def test_each_file_is_written_and_the_page_says_what_is_unsure(project: Project,
     }
     assert page.splitlines()[-4:] == [
         "Written: conf/mine/catalog.yml, conf/mine/parameters.yml",
-        "Read them, then: kedro run --env mine",
-        "For a model that serves: kedro run --env mine --pipelines retraining",
+        "Check them, then run: kedro run --env mine",
+        "To put a model into service: kedro run --env mine --pipelines retraining",
         f"To score new rows, put them in {new}: kedro run --env mine --pipelines scoring",
     ]
     lines = {line.split("  ")[0]: line for line in page.splitlines()}
@@ -106,7 +106,7 @@ def test_each_file_is_written_and_the_page_says_what_is_unsure(project: Project,
 
 def test_what_is_there_stays_unless_it_is_forced(project: Project, csv: Path) -> None:
     new_environment(csv, "mine", project.path)
-    assert "the environment 'mine' is there already" in refusal(project, csv)
+    assert "the environment 'mine' already exists" in refusal(project, csv)
     assert "--force" in refusal(project, csv, "tutorial")
     folder = project.path / "conf/mine"
     (folder / "parameters_training.yml").write_text("training: {seed: 1}\n")
@@ -118,7 +118,7 @@ def test_what_is_there_stays_unless_it_is_forced(project: Project, csv: Path) ->
     (folder / "parameters.yml").mkdir()
     message = f"{folder}/parameters.yml: Is a directory. Fix this, and run the command again."
     assert refusal(project, csv, force=True) == message
-    assert "expected a name of its own" in refusal(project, csv, "base", force=True)
+    assert "expected a new name for this file" in refusal(project, csv, "base", force=True)
     assert "expected the name of a folder" in refusal(project, csv, "../mine", force=True)
 
 

@@ -58,7 +58,7 @@ def test_what_a_run_would_refuse_is_damaged(served: Project) -> None:
     assert state["attempts"]["retraining"]["rows"] > 100
     page = served.path / "data/overview.html"
     succeeds(here("overview"))
-    assert "base: all is well Made 20" in Parsed(page.read_text()).text
+    assert "base: all is well Written 20" in Parsed(page.read_text()).text
     assert 'href="08_reporting/latest.html"' in page.read_text()
     artifact, log = champion_path(served), served.path / "data/08_reporting/promotions.jsonl"
     (decision,) = served.versions("08_reporting/decision.json")
@@ -92,8 +92,8 @@ def test_a_run_is_at_work_killed_or_missing(served: Project) -> None:
         assert overseen()["needs"] == "done"
     killed = overseen(code=1)
     assert killed["why"] == (
-        "retraining: It began and did not end: it was killed, its machine stopped, or a notebook's "
-        "run failed."
+        "retraining: The run began but did not end: it was killed, its machine stopped, or it "
+        "failed in a notebook."
     )
     # Three finished runs, a day apart, the last one three days ago.
     at_work.unlink()
@@ -104,7 +104,7 @@ def test_a_run_is_at_work_killed_or_missing(served: Project) -> None:
     attempt.parent.rmdir()
     stale = overseen(code=1)
     assert stale["needs"] == "stale"
-    assert stale["why"] == "retraining: none finished for 3 days, expected one within 2 days"
+    assert stale["why"] == "retraining: none has finished for 3 days, expected one within 2 days"
     assert stale["new"] == []
     with_blocks(served, overview={"stale_after": "4 days"})
     assert overseen()["needs"] == "done"

@@ -32,8 +32,8 @@ def test_without_mlflow_a_warning_says_where_to_read(
     declare(served, **QUICK, mlflow={"tracking_uri": f"http://me:{SECRET}@host"})
     succeeds(here(*ROLLBACK, "--params", again))
     assert warning_of(caplog) == (
-        "mlflow: the module mlflow is not installed; docs/tracking.md says how to. This does not "
-        "change how the run ends"
+        "mlflow: the module mlflow is not installed; docs/tracking.md says how to install it. "
+        "This does not change how the run ends"
     )
     assert caplog.messages[-1].startswith("Rolled back to run ")
     decision = served.versions("08_reporting/decision.json")[-1].read_text()

@@ -117,27 +117,27 @@ OTHERS = {
         TWO_CLASSES,
         {**PAIR, "positive_class": 0, "negative_class": 1},
         "the probability of sick = 1; since it was trained, columns.positive_class was 1 and is 0, "
-        "columns.negative_class was 0 and is 1. Set conf back.",
+        "columns.negative_class was 0 and is 1. Change conf back.",
     ),
-    "label": (TWO_CLASSES, {**PAIR, "label": "ill"}, "columns.label was 'sick' and is 'ill'. Set"),
+    "label": (TWO_CLASSES, {**PAIR, "label": "ill"}, "columns.label was 'sick' and is 'ill'."),
     "a third class": (
         TWO_CLASSES,
         {"label": "sick", "classes": [0, 1, 2]},
         "the probability of sick = 1; since it was trained, columns.positive_class was 1 and is "
         "not set, columns.negative_class was 0 and is not set, columns.classes was not set and is "
-        "[0, 1, 2]. Set conf back.",
+        "[0, 1, 2]. Change conf back.",
     ),
     "order": (
         CLASSES,
         {"label": "sick", "classes": ["car", "bus", "van"]},
         "the probabilities of sick = 'bus', 'car', 'van'; since it was trained, columns.classes "
-        "was ['bus', 'car', 'van'] and is ['car', 'bus', 'van']. Set conf back.",
+        "was ['bus', 'car', 'van'] and is ['car', 'bus', 'van']. Change conf back.",
     ),
     "from a number": (
         NUMBER,
         CONF[CLASSES],
         "the number sick; since it was trained, columns.classes was not set and is ['bus', 'car', "
-        "'van'], columns.task was 'number' and is not set. Set conf back.",
+        "'van'], columns.task was 'number' and is not set. Change conf back.",
     ),
     "to a number": (
         TWO_CLASSES,
@@ -229,7 +229,7 @@ def test_a_program_gets_what_the_task_has_and_is_refused_the_rest(tmp_path: Path
     assert classes.threshold is number.threshold is None
     assert number.predict(rows_of()).shape == (60,)
     for refused, said in (
-        (lambda: number.predict_proba(rows_of()), "gives the number sick, and no probabilities"),
+        (lambda: number.predict_proba(rows_of()), "gives the number sick, but no probabilities"),
         (lambda: classes.predict_interval(rows_of()), "of sick = 'bus', 'car', 'van', and no int"),
         (lambda: number.predict_interval(rows_of(), 0.3), r"coverage from 0\.5 to 0\.99, got 0\.3"),
     ):

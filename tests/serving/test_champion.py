@@ -261,15 +261,15 @@ def test_a_damaged_champion_is_refused_with_the_ways_out(house: House, damage: A
         back = "Or, to let the champion before it serve: kedro run --pipelines rollback. "
     path, whole = house.file, house.file.read_bytes()
     path.unlink()
-    found = "is not there"
+    found = "does not exist"
     if damage:
         path.write_bytes(damage(whole))
         found = f"has SHA-256 {sha256(path.read_bytes())}"
     with pytest.raises(DataError) as refused:
         load_champion(project_of(house))
     assert str(refused.value) == (
-        f"{path} {found}; expected {sha256(whole)}, of the champion that the promotion log names. "
-        f"It was not loaded. Put a copy of that file there. {back}Or, to promote a new one, judged "
+        f"{path} {found}; expected {sha256(whole)}, that of the champion in the promotion log. "
+        f"It was not loaded. Restore that file from a copy. {back}Or, to promote a new one, judged "
         "without it: kedro run --pipelines retraining --params promotion.start_over=true."
     )
 

@@ -330,7 +330,7 @@ def test_where_conf_says_so_an_alarm_is_the_reason_to_reject(
 
     rows = pd.read_csv(served.raw)
     rows.assign(glucose=rows["glucose"] / 18).to_csv(served.raw, index=False)
-    unit = r"'glucose': 99\.\d % are below \d+, were 0 % \(mean \d\.\d+, was 12\d"
+    unit = r"'glucose': 99\.\d % are below \d+, previously 0 % \(mean \d\.\d+, previously 12\d"
     stop = "monitoring.on_drift=stop,monitoring.exit_on_alarm=5,monitoring.ignore=[glucos]"
     for number in range(2):
         assert here(*RETRAINING, "--params", stop).returncode == UNTRUSTED
@@ -338,7 +338,7 @@ def test_where_conf_says_so_an_alarm_is_the_reason_to_reject(
         assert re.match(f"ALARM: {unit}", alarm)
         assert caplog.records[-2].levelname == "WARNING"
         # Whoever tries again is told the same.
-        assert last.startswith(("Rejected", "Unchanged: data, parameters and code are")[number])
+        assert last.startswith(("Rejected", "Unchanged: run ")[number])
     reason = newest()["reason"]
     assert reason == newest()["judgement"]["checks"][0]["sentence"]
     assert re.match(f"the data are not as expected: {unit}", reason)

@@ -90,5 +90,5 @@ def test_no_table_is_no_labels_unless_it_is_named_and_one_without_key_or_label_i
     path.write_text("id,sick\n1,yes\n")
     with pytest.raises(DataError, match=r"column 'ill' is not in the file.*It is the label"):
         read(path)
-    with pytest.raises(DataError, match=r"find their predictions by the key.*columns\.key"):
+    with pytest.raises(DataError, match=r"matched to predictions by the key.*columns\.key"):
         read(path, TWO.model_copy(update={"key": None}))

@@ -58,9 +58,9 @@ def test_what_is_published_is_read_and_the_manifest_of_another_run_is_refused(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"rows": 11}, r"scored_rows \+ history_rows \+ quarantined_rows are 10, and rows are 11"),
-        ({"inputs": WHOLE["inputs"][:1]}, "the rows of inputs are 4, and rows are 10"),
-        ({"parts": WHOLE["parts"][:1]}, "the rows of parts are 5, and scored_rows are 7"),
+        ({"rows": 11}, r"scored_rows \+ history_rows \+ quarantined_rows are 10, but rows are 11"),
+        ({"inputs": WHOLE["inputs"][:1]}, "the rows of inputs are 4, but rows are 10"),
+        ({"parts": WHOLE["parts"][:1]}, "the rows of parts are 5, but scored_rows are 7"),
         ({"parts": []}, "expected part-00000.parquet, got none"),
         (
             {"parts": [{"file": "../a.parquet", "rows": 7, "sha256": "of a"}]},

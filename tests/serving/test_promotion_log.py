@@ -100,7 +100,7 @@ def refusal(path: Path) -> str:
     assert path.read_bytes() == before
     assert message.startswith(f"{path}, line ")
     assert "\n" not in message
-    assert "Put back a copy of it. " in message
+    assert "Restore it from a copy. " in message
     assert message.endswith("move it away and retrain with promotion.start_over=true.")
     return message
 
@@ -151,18 +151,18 @@ def serving(letter: str | None) -> Line:
     [
         # Who serves by the lines above is another one, or none.
         (1, {"served_before": run("a")}, f"served_before: expected null, .* got {run('a')}"),
-        (1, serving("a"), f"serves_now: expected null, by action rejected .* got {run('a')}"),
+        (1, serving("a"), f"serves_now: expected null, given action rejected .* got {run('a')}"),
         (3, {"served_before": None}, f"served_before: expected {run('a')}, .* got null"),
-        (4, serving("a"), f"serves_now: expected {run('b')}, by action rejected"),
-        (4, serving(None), f"serves_now: expected {run('b')}, by action rejected .* got null"),
+        (4, serving("a"), f"serves_now: expected {run('b')}, given action rejected"),
+        (4, serving(None), f"serves_now: expected {run('b')}, given action rejected .* got null"),
         # A promotion promotes the run that decides.
-        (3, serving("a"), f"serves_now: expected {run('b')}, by action promoted"),
+        (3, serving("a"), f"serves_now: expected {run('b')}, given action promoted"),
         (3, {"sha256": None}, "sha256: expected that of the artifact, .* got null"),
         # A rollback restores a run that was promoted, and its artifact.
         (6, serving("x"), f"expected a run that was promoted, .* got {run('x')}"),
         (6, serving(None), "expected a run that was promoted, .* got null"),
-        (6, {"sha256": hash_of("c")}, f"sha256: expected {hash_of('b')}, by action rolled_back"),
-        (4, {"sha256": hash_of("a")}, f"sha256: expected {hash_of('b')}, by action rejected"),
+        (6, {"sha256": hash_of("c")}, f"sha256: expected {hash_of('b')}, given action rolled_back"),
+        (4, {"sha256": hash_of("a")}, f"sha256: expected {hash_of('b')}, given action rejected"),
         # A run decides once.
         (5, {"run_id": run("a"), **serving("a")}, "which decided in line 2"),
     ],
@@ -180,6 +180,6 @@ def test_what_does_not_follow_from_the_lines_above_is_refused_though_it_chains(
 
 def test_a_decision_on_a_log_that_was_changed_meanwhile_is_not_written(path: Path) -> None:
     before = path.read_bytes()
-    with pytest.raises(DataError, match=r"was changed since run .* began.*served_before: expected"):
+    with pytest.raises(DataError, match=r"has changed since run .* began.*served_before: expected"):
         append(path, promotion("e", "b"))
     assert path.read_bytes() == before

@@ -29,11 +29,9 @@ from tests.helpers.project import ROOT, Project
 from tests.helpers.tables import HOSTILE_CELL, HOSTILE_NAME
 
 QUARANTINED = 45
-FIRST = (
-    "The five checks|The candidate beside the others|The data|The features|The figures|Small print"
-)
+FIRST = "The five checks|The models compared|The data|The features|The figures|Small print"
 HEADINGS = (
-    "The five checks|The candidate beside the others|What changed in the data since the champion|"
+    "The five checks|The models compared|What changed in the data since the champion|"
     "The features|The figures|Quarantined rows|How to roll back|Small print"
 )
 
@@ -229,10 +227,10 @@ def test_the_page_of_classes_speaks_of_each_class(served: Project) -> None:
     run = only_run(served)
     shown = text(run)
     assert "size, 3 classes, environment base" in shown
-    assert "ROC AUC more is better, mean of the classes (macro)" in shown
+    assert "ROC AUC higher is better, mean of the classes (macro)" in shown
     for word in ("ositive", "hreshold"):
         assert word not in shown.partition("Parameters")[0]
-    by_class = section(shown, "The candidate beside the others").partition("class by class")[2]
+    by_class = section(shown, "The models compared").partition("class by class")[2]
     data, measured = section(shown, "The data"), run.judgement["candidate"]
     for number, (name, rates) in enumerate(measured["by_class"].items()):
         rows = sum(measured["confusion_matrix"][number])
@@ -250,7 +248,7 @@ def test_the_page_of_a_number_speaks_in_its_unit(served: Project) -> None:
     assert "price, a number, environment base" in shown
     for word in ("ositive", "hreshold", "ROC AUC", "nats", "robabilit"):
         assert word not in shown.partition("Parameters")[0]
-    beside = section(shown, "The candidate beside the others")
+    beside = section(shown, "The models compared")
     for metrics in (run.judgement["candidate"], run.judgement["baselines"]["mean"]):
         assert f" {metric_text('rmse', metrics['rmse'])} " in shown.partition("§ ")[0]
         assert (
@@ -317,7 +315,7 @@ def test_what_the_file_and_the_conf_say_stays_text(runs: list[Run]) -> None:
     assert parsed.text.startswith("Rejected: " + HOSTILE_CELL)
     verdict = parsed.text.partition("§ ")[0]
     assert HOSTILE_CELL in verdict
-    assert f"Possible leak: {HOSTILE_NAME[:39]}… (1.000). This feature alone tells" in verdict
+    assert f"Possible leak: {HOSTILE_NAME[:39]}… (1.000). This feature alone reveals" in verdict
     assert "Possible leak" not in text(runs[2])
     assert "<script" not in page_of(inputs)
     # Commands and paths are those of the environment.
@@ -356,14 +354,14 @@ def test_a_wide_table_and_long_cells_do_not_make_the_page_large(runs: list[Run])
     page = page_of(inputs)
     assert len(page.encode()) < 1_000_000
     shown = Parsed(page).text
-    assert "Of 1002 columns the first 40 are." in shown
+    assert "Only the first 40 of 1002 columns are shown." in shown
     assert "and 980 more" in section(shown, "What changed in the data")
 
 
 def test_what_moved_is_told_first_and_the_clearest_before_others(runs: list[Run]) -> None:
     shown = text(runs[1])
     assert "ALARM" not in shown
-    assert "Nothing moved so far that it raises an alarm" in shown
+    assert "Nothing moved far enough to raise an alarm" in shown
     for run in runs[::2]:
         assert "PSI" not in text(run)
     assert "Not compared: " in section(text(runs[2]), "What changed in the data")

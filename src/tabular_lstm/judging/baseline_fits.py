@@ -297,8 +297,8 @@ def _splits(
     rows = np.arange(len(strata), dtype=np.int32)
     sampled_rows = draw_by_class(np.random.default_rng([seed, 4]), strata, rows, MANY_ROWS)
     logger.info(
-        "The rows are many: of all %d, gradient boosting and the baselines' thresholds or "
-        "intervals are learned from %d random ones",
+        "There are many rows, %d: gradient boosting and the baselines' thresholds or intervals are "
+        "learned from a random sample of %d",
         len(strata),
         len(sampled_rows),
     )
@@ -357,8 +357,9 @@ def _new_model(model: Model, schema: Schema, seed: int) -> Any:
         baseline = estimator(**unset)
         if hasattr(baseline, "predict_proba") != bool(schema.task.classes):
             raise TypeError(
-                f"for {schema.task.in_words} expected a "
-                f"{'classifier with predict_proba' if schema.task.classes else 'regressor'}"
+                f"expected a "
+                f"{'classifier with predict_proba' if schema.task.classes else 'regressor'} for "
+                f"{schema.task.in_words}"
             )
         return baseline
     if model.boosted:

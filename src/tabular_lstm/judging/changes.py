@@ -66,8 +66,8 @@ def check_data(
     failures = doubts_of(data_summary)
     if faults := [f"{fact} ({expected})" for fact, expected in facts if expected]:
         failures.append(
-            f"the data are not as expected: {'; '.join(faults)}. If this is intended, change what "
-            "is expected"
+            f"the data are not as expected: {'; '.join(faults)}. If this is intended, adjust the "
+            "limits"
         )
     sentence = ". Besides, ".join(failures) or ", ".join(fact for fact, _ in facts)
     return DataCheck(

@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 # Titles by figure file name, in the order of the report; each task has some of these figures.
 FIGURES = {
-    "partial_dependence": "How the prediction follows a feature",
+    "partial_dependence": "How the prediction depends on a feature",
     "learning_curves": "Learning curves",
     "roc_curve": "ROC curve",
     "precision_recall_curve": "Precision and recall",
-    "predicted_and_true": "Predicted and true",
+    "predicted_and_true": "Predicted and true values",
     "calibration_curve": "Calibration",
     "confusion_matrix": "Confusion matrix of the candidate",
     "class_confusions": "Confusion matrix of the candidate",
     "importance_chart": "Permutation importance",
 }
 # The report has one more figure.
-TITLES = FIGURES | {"intervals": "The candidate beside the others"}
+TITLES = FIGURES | {"intervals": "The models compared"}
 WIDTH = 5.0  # inches, each 96 pixels of a browser
 HEIGHT, LEGEND_LINE, BAR = 3.5, 0.18, 0.21
 INK, GREY, LIGHT = "#1f2328", "#777777", "#e3e6ea"

@@ -248,7 +248,7 @@ def intervals(models: dict[str, Metrics], task: Task) -> "Figure":
     height = len(metrics) * (0.8 + BAR * (len(models) + 1))
     figure, panels = new_figure(height, panels=len(metrics))
     for axes, metric in zip(panels, metrics, strict=True):
-        direction = "less is better" if METRICS[metric].worse > 0 else "more is better"
+        direction = "lower is better" if METRICS[metric].worse > 0 else "higher is better"
         for place, (name, model) in enumerate(models_named(models).items()):
             color, measured = model.color, models[name]
             axes.plot(

@@ -181,10 +181,10 @@ def check_artifact(
     gaps = np.abs(golden - read_back)
     is_same = (gaps <= GOLDEN_TOLERANCE * unit) | (np.isnan(golden) & np.isnan(read_back))
     wrong_count, golden_text = int(np.sum(~is_same.all(axis=1))), f"{count} golden rows"
-    sentence = f"read back from disk, it gives {golden_text} the judged {task.traits.predictions}"
+    sentence = f"the saved file reproduces the judged {task.traits.predictions} of {golden_text}"
     if wrong_count:
         sentence = (
-            f"the artifact read back from disk gives other {task.traits.predictions} for "
+            f"the artifact read back from disk gives different {task.traits.predictions} for "
             f"{wrong_count} of {golden_text}"
         )
     return ArtifactCheck(
@@ -318,8 +318,8 @@ def check_champions(
         for run, champion_words, beyond in losses
     ]
     left_out = [
-        f"{c.left_out_rows} of {len(evaluation.labels)} test rows left out, "
-        f"which {c.run_id} was trained on"
+        f"{c.left_out_rows} of {len(evaluation.labels)} test rows were left out, "
+        f"because {c.run_id} was trained on them"
         for c in champions
         if c.run_id in compared and c.left_out_rows
     ]

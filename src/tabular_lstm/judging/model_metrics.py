@@ -127,7 +127,7 @@ class TwoClassesMetrics(_Metrics):
         """Say how many rows the decision threshold calls positive, and how many correctly."""
         matrix = self.confusion_matrix
         rightly, wrongly = matrix.true_positives, matrix.false_positives
-        beginning = f"From a probability of {self.decision_threshold:.3f} on it calls"
+        beginning = f"From a probability of {self.decision_threshold:.3f} on, it calls"
         positive = f"{rightly + matrix.false_negatives:.6g} rows are positive"
         if matrix.precision is None or matrix.recall is None:
             return f"{beginning} no row positive; {positive}"
@@ -191,7 +191,7 @@ class ClassesMetrics(_Metrics):
             f"{'' if rates.precision is None else f' (precision {100 * rates.precision:.1f} %)'}"
             for name, rates in self.by_class.items()
         ]
-        return f"Of the rows of each class it finds: {first_ten(shares)}"
+        return f"It finds these shares of each class's rows: {first_ten(shares)}"
 
 
 class NumberMetrics(_Metrics):

@@ -356,7 +356,7 @@ def compare(
 
 def _quarantine_shift(counts: CellCounts, differences: np.ndarray, threshold: float) -> Shift:
     before, after = (side / max(side.sum(), 1) for side in (counts.before, counts.after))
-    sentence = f"{as_percent(after[1])} of the rows, were {as_percent(before[1])}"
+    sentence = f"{as_percent(after[1])} of the rows, previously {as_percent(before[1])}"
     return _shift(counts, differences, threshold, sentence)
 
 
@@ -405,7 +405,7 @@ def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.nda
     center = profile.mean / unit
     # Where a mean is 0, its last bits are not shown.
     means = unit * round(center + distance, 9), unit * round(center, 9)
-    mean = "mean {}, was {}".format(*_unlike(*means, writer_of(profile)))
+    mean = "mean {}, previously {}".format(*_unlike(*means, writer_of(profile)))
     above = len(profile.edges)  # the parts end with the rows above the last edge, and the ranks
     if profile.kind == "score" or part > above:
         return mean
@@ -432,7 +432,7 @@ def _category_words(profile: Profile, cell: int) -> str:
 
 def _shares_in_words(rows: str, after: float, before: float) -> str:
     share, share_before = _unlike(after, before, as_percent)
-    return f"{share} {rows}, were {share_before}"
+    return f"{share} {rows}, previously {share_before}"
 
 
 def _unlike(after: float, before: float, write: Callable[..., str]) -> tuple[str, str]:

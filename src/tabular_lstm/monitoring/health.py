@@ -122,8 +122,8 @@ class Health(Frozen):
         """Say what to do, before the command."""
         if self.advice == "look":
             return (
-                "Look at which rows are scored, and which labels have come. A retraining helps "
-                "only if the rows to train on have changed likewise"
+                "Check which rows are scored and which labels have arrived. A retraining helps "
+                "only if the rows to train on have changed in the same way"
             )
         if self.newest and self.newest.alarm:
             return (
@@ -133,7 +133,7 @@ class Health(Frozen):
         return "To retrain"
 
     def closing_line(self) -> str:
-        """Say the alarm and what to do about it."""
+        """State the alarm and what to do about it."""
         return f"{self.alarm}. {self.what_to_do}: {self.command}"
 
 
@@ -145,7 +145,7 @@ def _with_interval(name: str, estimate: Estimate) -> str:
 def cannot_tell(drift: Drift | None) -> str | None:
     """Say why a scoring cannot tell whether the data moved; None if it can."""
     if drift is None:
-        return "its run left no comparison that can be used"
+        return "its run left no usable comparison"
     return drift.not_compared or (None if drift.alarm else drift.few_rows)
 
 
@@ -211,7 +211,7 @@ def health_page(health: Health, reference: Reference | None, title: str | None) 
                 draw_distribution(profiles[name], shift), drawing.short(name, 36)
             )
     if len(health.scorings) > 1 and _metrics(health) and can_draw():
-        over_time = to_svg(draw_over_time(health), "Scorings, the newest at the right")
+        over_time = to_svg(draw_over_time(health), "Scorings, the newest on the right")
     is_known = health.serving.real or not cannot_tell(health.newest)
     return template("monitoring", "monitoring.html.jinja").render(
         health=health,
@@ -259,7 +259,7 @@ def _draw_metric(
     axes: "Axes", metric: str, health: Health, scorings: Sequence[ScoringHealth]
 ) -> None:
     """Draw a metric of each scoring, promised and real, with the 95 % interval."""
-    better = {1: "less is better", -1: "more is better"}[METRICS[metric].worse]
+    better = {1: "lower is better", -1: "higher is better"}[METRICS[metric].worse]
     axes.set_title(f"{METRICS[metric].words}, {better}", loc="left", fontsize=9)
     promised = {champion.run_id: champion.promised.get(metric) for champion in health.champions}
     for place, scoring in enumerate(scorings):

@@ -155,8 +155,8 @@ def worse_than_promised(
     loss = metric_text(name, losses.mean() ** (1 / power))
     began = f" since scoring {clearest}" if clearest != next(iter(since)) else ""
     return (
-        f"{METRICS[name].words} {loss} of {len(losses):,} labelled "
-        f"rows{began}; promised was {metric_text(name, promise.value)} "
+        f"{METRICS[name].words} {loss} on {len(losses):,} labelled "
+        f"rows{began}; promised: {metric_text(name, promise.value)} "
         f"({metric_text(name, promise.low)} to {metric_text(name, promise.high)})"
     )
 
@@ -164,7 +164,7 @@ def worse_than_promised(
 def other_labels(
     judged_counts: np.ndarray, real_counts: Sequence[int], false_alarms: float, task: Task
 ) -> str | None:
-    """Say how another share of a class shows that the labelled rows are not like those that judged.
+    """Say which class's share shows that the labelled rows are not like those that judged.
 
     Then a worse loss need not be a fault of the model. None for a number, and if the difference may
     be chance by a chi-squared test at the rate `false_alarms`.
@@ -188,7 +188,7 @@ def other_labels(
     place = int(np.abs(now - then).argmax())
     return (
         f"the labelled rows are not like those that judged the model: {100 * now[place]:.1f} % are "
-        f"{shown(task.classes[place])}, and {100 * then[place]:.1f} % were"
+        f"{shown(task.classes[place])}, compared with {100 * then[place]:.1f} % of those"
     )
 
 

@@ -1,4 +1,4 @@
-"""The reference of a candidate: its rows and scores in counts, in whose cells later rows count."""
+"""The reference of a candidate: counts of its rows and scores, in cells, for later comparison."""
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
@@ -68,7 +68,9 @@ class Profile(Frozen):
         if len(self.counts) != cells:
             raise ValueError(f"{len(self.counts)} counts; expected one for each of {cells} cells")
         if self.kind != "category" and not (self.edges and np.all(np.diff(self.edges) > 0)):
-            raise ValueError("the edges do not ascend; expected one at least, each once, in order")
+            raise ValueError(
+                "the edges do not ascend; expected at least one, in strictly ascending order"
+            )
         return self
 
     @property
@@ -399,8 +401,8 @@ class Watch:
         if got != expected or len({column.rows for column in self.reference.features.values()}) > 1:
             odd = {name for name, *_ in {*got} ^ {*expected}} or {name for name, *_ in expected}
             raise DataError(
-                f"the champion's reference.json has another '{shown(min(odd))}' than the champion; "
-                "expected only its features and its scores"
+                f"the champion's reference.json and the champion differ in '{shown(min(odd))}'; "
+                "expected exactly the champion's features and scores"
             )
 
     @cached_property

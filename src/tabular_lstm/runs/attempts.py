@@ -1,9 +1,9 @@
-"""Attempts: what each run set out to do and, once it ended, how.
+"""Attempts: which runs began and, once they ended, how.
 
 Each retraining, scoring, monitoring and rollback leaves a version of a file of its own, such as
-`08_reporting/scoring_attempt.json/<run id>/scoring_attempt.json`. The run writes it at its begin,
-holds a lock on it while it is at work, and replaces it at its end. So a run that was killed is one
-that began, did not end, and holds no lock.
+`08_reporting/scoring_attempt.json/<run id>/scoring_attempt.json`. The run writes it when it
+begins, holds a lock on it while it is at work, and replaces it when it ends. So a killed run is one
+that began, did not end and holds no lock.
 """
 
 import contextlib
@@ -36,21 +36,21 @@ from tabular_lstm.serving.promotion_log import (
     read_log,
 )
 
-ENDS = {"promotions", "predictions@plan", "health"}  # of which each whole run makes one
+ENDS = {"promotions", "predictions@plan", "health"}  # each whole run produces one of these
 TRACED = ("retraining", "scoring", "monitoring", "rollback")  # the pipelines
 KILLED = {
     **{"outcome": "failed", "severity": "failed", "exit_code": FAILED},
-    "message": "It began and did not end: it was killed, its machine stopped, or a notebook's run "
-    "failed.",
+    "message": "The run began but did not end: it was killed, its machine stopped, or it failed in "
+    "a notebook.",
 }
 KEPT = 50  # of each pipeline, so that hourly scorings do not displace the retrainings
 
 
 class Attempt(Stored):
-    """A run's begin and, once it ended, its end.
+    """How a run began and, once it ended, how it ended.
 
     Attributes:
-        pipeline: One of `TRACED`; "" for a run of others, which leaves no file.
+        pipeline: One of `TRACED`; "" for a run of other pipelines, which leaves no file.
         version: The version of this package, and `host` the machine.
         outcome: The event of the run's end; or `measured`, a monitoring without an alarm; `locked`;
             `waiting`; `done`, a run of another pipeline. None until the run ends.
@@ -58,8 +58,8 @@ class Attempt(Stored):
         message: The last sentence of the log, or the error.
         alarm: What the alarm says. Default: None, there is none.
         seconds: How long the run took.
-        rows: The rows that it read: of a retraining, all rows of the table; of a scoring, the rows
-            to score; of a monitoring, the scored rows with a label. None if they were not counted.
+        rows: How many rows it read: for a retraining, all rows of the table; for a scoring, the
+            rows to score; for a monitoring, the scored rows with a label. None if not counted.
     """
 
     run_id: RunId
@@ -82,7 +82,7 @@ def attempts_of(outputs: Path, pipeline: str) -> Versions[Attempt]:
 
 @contextlib.contextmanager
 def at_work(outputs: Path, attempt: Attempt, kept: KeptOutputs | None) -> Iterator[None]:
-    """Write that a run began, delete the oldest attempts of its pipeline, and hold the file's lock.
+    """Record that a run began, delete its pipeline's oldest attempts, and hold the file's lock.
 
     Raises:
         DataError: The file cannot be written, here or in object storage.
@@ -117,9 +117,9 @@ def save(outputs: Path, attempt: Attempt, kept: KeptOutputs | None) -> None:
 
 
 def pipeline_of(names: Sequence[str] | None, outputs: Collection[str] = ENDS) -> str:
-    """Return the one of `TRACED` among the names of pipelines; "" for none, and for a part of it.
+    """Return the first of these pipelines that is in `TRACED`; "" if none is, or only a part runs.
 
-    `outputs` are what the run makes; by default they are not known.
+    `outputs` are what the run produces. Default: not known, so the pipeline counts as whole.
     """
     known = () if ENDS.isdisjoint(outputs) else TRACED
     return next((name for name in names or [] if name in known), "")
@@ -149,7 +149,7 @@ def why_waiting(
 def read_attempts(outputs: Path, pipeline: str) -> list[Attempt]:
     """Read the attempts of a pipeline that have ended, the newest last; a killed one has failed.
 
-    Those that a lock refused are left out.
+    Attempts that a lock refused are left out.
 
     Raises:
         DataError: A file is damaged.
@@ -164,7 +164,7 @@ def read_attempts(outputs: Path, pipeline: str) -> list[Attempt]:
 
 
 def pull(outputs: Path, pipeline: str, kept: KeptOutputs) -> None:
-    """Copy the attempts of a pipeline here from object storage, unless they ended and are here."""
+    """Copy a pipeline's attempts here from object storage, unless they are here and have ended."""
     kept.renew(
         attempts_of(outputs, pipeline).folder,
         lambda path: b'"outcome": null' not in path.read_bytes(),
@@ -172,9 +172,9 @@ def pull(outputs: Path, pipeline: str, kept: KeptOutputs) -> None:
 
 
 def _is_at_work(path: Path, attempt: Attempt) -> bool:
-    """Return whether a run holds the lock of its attempt; of another machine, whether it may.
+    """Return whether a run holds the lock of its attempt or, on another machine, may hold it.
 
-    Object storage has no locks: a run of the last day may still be at work there.
+    Object storage has no locks: a run of the last day may still be at work elsewhere.
     """
     try:
         with opened(path) as descriptor:

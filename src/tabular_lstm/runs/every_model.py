@@ -25,8 +25,8 @@ from tabular_lstm.runs.notify import RunEnd, notify, read_options
 from tabular_lstm.serving.promotion_log import RUN_ID
 
 KILLED = (
-    "Error: a process was killed, or out of memory, so this run ended or did not begin. Run it "
-    "again, with fewer --jobs."
+    "Error: a process was killed or ran out of memory, so this run was interrupted or did not "
+    "begin. Run it again with fewer --jobs."
 )
 
 
@@ -45,7 +45,7 @@ def failed(message: str, exit_code: int = FAILED) -> Attempt:
 def run_each(
     run_model: Callable[[str], Attempt], names: Sequence[str], jobs: int, project: Path
 ) -> Iterator[tuple[str, Attempt]]:
-    """Run models, and give each with its attempt as soon as it ends.
+    """Run models, and yield each name with its attempt as soon as the run ends.
 
     SIGTERM interrupts them as Ctrl-C does.
 
@@ -88,7 +88,7 @@ def _run_apart(
 
 
 def _begin_process(project: Path) -> None:
-    """Prepare a process for runs; it ends with the command, even if that is killed."""
+    """Prepare a process for runs; it ends when the command does, even if that is killed."""
     Thread(target=_end_after, args=[multiprocessing.parent_process()], daemon=True).start()
     bootstrap_project(project)
 
@@ -110,7 +110,7 @@ def _with_output(run_model: Callable[[str], Attempt], name: str) -> tuple[Attemp
 
 
 def errors_of(ends: Mapping[str, Attempt]) -> list[str]:
-    """Write each error once, with its models, whose names and runs it may contain."""
+    """Return each error once, with its models; their names and run ids in it do not count."""
     models: dict[str, list[str]] = {}
     for name, end in ends.items():
         of_model = rf"(?<=[/=']){re.escape(name)}(?![\w-])|{RUN_ID}"
@@ -126,7 +126,7 @@ def errors_of(ends: Mapping[str, Attempt]) -> list[str]:
 
 
 def notify_of_all(ends: Mapping[str, Attempt], env: str | None, project: Path) -> None:
-    """Notify once of all runs, if the event of one of them is listed; it names the most severe."""
+    """Send one notification about all runs if conf lists any of their events: the most severe."""
     options = read_options(loader_of(project, env))
     events = {end.outcome for end in ends.values()} | {
         "alarm" for end in ends.values() if end.alarm

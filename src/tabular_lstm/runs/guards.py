@@ -58,29 +58,29 @@ OF_THE_CATALOG = {"rows_to_score", "late_labels"}
 logger = logging.getLogger(__name__)
 
 NO_SERVER = (
-    "kedro server and KedroServiceSession share the hooks among runs, so a run would release "
-    "another run's lock: expected kedro run, a process for each run, or for single rows "
-    "load_champion, see docs/scoring.md."
+    "kedro server and KedroServiceSession share hooks between runs, so one run would release "
+    "another run's lock. Use kedro run, which starts a process for each run, or load_champion for "
+    "single rows, see docs/scoring.md."
 )
 NO_TUNING = (
     "The pipeline tuning is gone: docs/tuning.md shows a search with scikit-learn, and "
     "where its result goes in conf."
 )
-OWN = "(a parameter of your own goes in a block that has the name of your pipeline's folder)"
+OWN = "(your own parameters go in a block named after your pipeline's folder)"
 NO_POSSIBLE_LEAKS = (
-    "Parameter 'promotion': refuse_possible_leaks is gone: what looks like a leak always blocks a "
-    "promotion until conf names it, see docs/gate.md. Delete the option."
+    "Parameter 'promotion': refuse_possible_leaks is gone: a possible leak always blocks a "
+    "promotion until conf names the feature, see docs/gate.md. Delete the option."
 )
 
 
 class NothingNewError(Exception):
-    """A run would repeat another run. This is a normal end.
+    """A run would repeat an earlier run, so it ends normally without doing anything.
 
     Args:
-        message: Names the other run.
-        alarm: The alarm of the other run, with which this run ends too. Default: None.
-        exit_code: The exit code; with an alarm, 0, the default, is conf's.
-        severity: That of the other run. Default: done.
+        message: Names the earlier run.
+        alarm: The alarm of the earlier run, which this run repeats. Default: None.
+        exit_code: The exit code. Default: 0, or with an alarm the code that conf sets for it.
+        severity: The severity of the earlier run. Default: done.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ def _fault_of_no_block(name: str, value: Any, on_command_line: bool) -> str | No
     """Say what is wrong with a parameter that is no block; None if nothing is."""
     if name in {"model", *OF_THE_CATALOG}:
         is_text = on_command_line and isinstance(value, str) and value
-        fault = f"'{name}': expected a path or a name, on the command line alone"
+        fault = f"'{name}': expected a path or a name, given only on the command line"
         return None if is_text else fault
     own_blocks = [n for n, package in packages_of_pipelines().items() if package != PACKAGE]
     if name in own_blocks:
@@ -165,7 +165,7 @@ def _fault_of_no_block(name: str, value: Any, on_command_line: bool) -> str | No
 def _fault_of_history(network: NetworkOptions, reshaping: ReshapingOptions) -> str | None:
     """Say what in these blocks does not fit `columns.history`, if anything."""
     if network.kind == "keras":
-        return "network.kind = keras: it reads no histories; expected kind: ensemble"
+        return "network.kind = keras: this kind cannot read histories; expected kind: ensemble"
     if reshaping.features_per_step is not None:
         setting = f"reshaping.features_per_step = {reshaping.features_per_step}"
         return f"{setting}: with histories, all features of a row are one step; leave it out"
@@ -173,14 +173,14 @@ def _fault_of_history(network: NetworkOptions, reshaping: ReshapingOptions) -> s
 
 
 def refuse_other_paths(loader: Any, pipeline: Pipeline) -> None:
-    """Stop if the command line names a path that the catalog's entry does not read."""
+    """Stop if the command line gives a path that the catalog entry ignores."""
     for name in OF_THE_CATALOG & pipeline.inputs() & loader.runtime_params.keys():
         path, entry = loader.runtime_params[name], loader["catalog"][name]
         if not any(path in str(value) for value in entry.values()):
             raise DataError(
-                f"--params {name}={without_secrets(path)}: the catalog's entry {name} does not "
-                f"read this path, but has one of its own. Write ${{runtime_params:{name},...}} "
-                "there as its filepath, or leave the parameter out."
+                f"--params {name}={without_secrets(path)}: the catalog entry {name} has its "
+                f"own filepath and ignores this one. Use ${{runtime_params:{name},...}} as its "
+                "filepath, or leave the parameter out."
             )
 
 
@@ -188,16 +188,16 @@ def refuse_what_cannot_be_judged(split: SplitOptions) -> None:
     """Refuse a retraining without test rows."""
     if split.test_fraction == 0:
         raise DataError(
-            "split.test_fraction = 0: a retraining judges on test rows; expected a share above 0."
+            "split.test_fraction = 0: a retraining needs test rows; expected a share above 0."
         )
 
 
 def refuse_older_log(champions: Champions, log: Path, timestamp: str, run_command: str) -> None:
-    """Stop if the promotion log is gone, or is an older copy: then another champion would serve.
+    """Stop if the promotion log is missing or an older copy: then the wrong champion would serve.
 
-    It is if a run that decided after the log's end found another champion than the log's last one;
-    or if several runs decided and no entry is there. Any other such run was stopped before its
-    entry in the log.
+    This is so if a run that decided after the last entry found a champion other than the one in
+    this entry, or if several runs decided but the log is empty. Any other later run was stopped
+    before it wrote its entry.
 
     Args:
         champions: The entries of the log, and the existing decisions.
@@ -206,7 +206,7 @@ def refuse_older_log(champions: Champions, log: Path, timestamp: str, run_comman
         run_command: How to run in this environment, for the message.
 
     Raises:
-        DataError: Names the ways out.
+        DataError: Says what to do.
     """
     logged, serves = {entry.run_id for entry in champions.log}, champion_of(champions.log)
     runs = by_age({*logged, *filter(is_run_id, champions.decisions)}, timestamp)
@@ -215,27 +215,27 @@ def refuse_older_log(champions: Champions, log: Path, timestamp: str, run_comman
     found_another = any(decision.served_before != serves for decision in decisions)
     if found_another or (not logged and len(later) > 1):
         raise DataError(
-            f"{log} is missing, or an older copy: according to it, {serves or 'no run'} serves, "
-            "but "
-            f"{counted(len(later), 'run')} decided later, the last one {later[0]}. Put the newest "
-            f"log back. Or, to judge without a champion: {run_command} --pipelines retraining "
-            "--params promotion.start_over=true."
+            f"{log} is missing or an older copy: according to it, {serves or 'no run'} serves, "
+            f"but {counted(len(later), 'run')} decided later, most recently {later[0]}. Restore "
+            f"the newest log. Or, to judge without a champion: {run_command} --pipelines "
+            "retraining --params promotion.start_over=true."
         )
 
 
 def refuse_lost_features(champions: Champions, raw_rows: Table, columns: ColumnsOptions) -> None:
-    """Stop before a training if the rows lack features of the champion: it is not compared then.
+    """Stop before training if features of the champion are missing: it could not be compared.
 
     Raises:
-        DataError: Names the columns, and the ways out. Not if conf lists `columns.features`.
+        DataError: Names the columns and says what to do. Not raised if conf lists
+            `columns.features`.
     """
     champion = champion_of(champions.log)
     judgement = champion and columns.features is None and champions.judgement(champion)
     names = raw_rows.columns if judgement else []
     if judgement and (lost := [name for name in judgement.data.features if name not in names]):
         needed_by = (
-            f"The champion, run {champion}, has features that are missing: {', '.join(lost)}. Put "
-            f"them back; or, if they are gone for good, {START_OVER}"
+            f"The champion, run {champion}, uses features that are missing: {', '.join(lost)}. "
+            f"Restore them; or, if they are gone for good, {START_OVER}"
         )
         raise no_column(raw_rows.file, lost[0], names, needed_by)
 
@@ -285,8 +285,8 @@ def refuse_nothing_new(
     same = "data and parameters" if is_upgraded else "data, parameters and code"
     since = f"run {entry.run_id} had the same {same}, and it"
     if inputs.rows is not None:
-        since = f"no new labelled row since run {entry.run_id}, which"
-    note = " Only the code or a package is new." if is_upgraded else ""
+        since = f"no new labelled rows since run {entry.run_id}, which"
+    note = " Only the code or a package has changed." if is_upgraded else ""
     raise NothingNewError(
         f"{since} {_fate(champions.log, entry)}.{note} To train anyway: "
         "--params retraining.force=true",
@@ -307,11 +307,11 @@ def _fate(log: Sequence[LogEntry], entry: LogEntry) -> str | None:
 
 
 # Parts of a run -----------------------------------------------------------------------------------
-# A run that decides or scores is whole. In any other run the nodes of this package read what the
-# run makes, and continue no run; nodes of a project's own package may read any entry.
+# A run that decides or scores must be a whole pipeline. In any other run, the nodes of this package
+# read only what the same run produces; nodes of a project's own package may read any entry.
 
 WHOLE = ("retraining", "rollback", "scoring")
-# What a run reads that no run has made: from outside, or given by the hooks; and the champions.
+# Inputs that no run produces: they come from outside or from the hooks; and the champions.
 GIVEN = {
     *("raw_rows", "rows_to_score", "late_labels", "champions", "champion", "finished_scorings"),
     *("run_id", "engine", "provenance", "scoring_conditions"),
@@ -334,9 +334,10 @@ def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: 
     if (decides(pipeline) or scores(pipeline)) and not is_whole:
         name = "scoring" if scores(pipeline) else "retraining"
         raise DataError(
-            "A run that decides or scores must be complete and without other pipelines, so that "
-            f"each decision or manifest comes from one run: {run_command} --pipelines {name}. To "
-            f"restore a champion: {run_command} --pipelines rollback. Run other pipelines after it."
+            "A run that decides or scores must be one complete pipeline by itself, so that each "
+            f"decision or manifest comes from one run: {run_command} --pipelines {name}. To "
+            f"restore a champion: {run_command} --pipelines rollback. Run other pipelines "
+            "separately."
         )
     not_made = {name for name in pipeline.inputs() - GIVEN if not name.startswith("params:")}
     not_made |= (run_params["load_versions"] or {}).keys()
@@ -351,9 +352,8 @@ def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: 
         names = ", ".join(sorted({name.partition("@")[0] for name in not_made}))
         raise DataError(
             f"{names} would come from an earlier run, but a run reads only what it produces "
-            "itself. "
-            f"Run the nodes before it too, as {run_command} --tags training does, or run all: "
-            f"{run_command}."
+            f"itself. Run the preceding nodes too, as {run_command} --tags training does, or run "
+            f"everything: {run_command}."
         )
 
 
@@ -446,7 +446,7 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
     During the context, other scorings see that this one is at work.
 
     Raises:
-        DataError: The folder of predictions cannot be made.
+        DataError: The folder of predictions cannot be created.
     """
     folder = folder_of(catalog)
     with writing(folder):
@@ -462,7 +462,7 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
                 shutil.rmtree(path)
                 logger.info("Deleted %s, which a scoring left unfinished", path)
         except OSError as error:  # another scoring may be at work, without a manifest yet
-            logger.info("%s. Unfinished outputs are not deleted", error.strerror)
+            logger.info("Unfinished outputs were not deleted: %s", error.strerror)
         with contextlib.suppress(OSError):
             lock_file(descriptor, shared=True, wait=True)
         yield

@@ -204,13 +204,13 @@ class RunHooks:
         entries = self._loader["catalog"]
         if name not in entries:
             raise DataError(
-                f"The catalog has no entry '{name}', which says where the rows are. Write one, or "
-                "let kedro profile FILE --env NAME write an environment for a file."
+                f"The catalog has no entry '{name}', which says where the rows are. Add one, or "
+                "create an environment for a file: kedro profile FILE --env NAME."
             )
         return own_entry(entries[name])
 
     def _prepare_to_decide(self, pipeline: Pipeline, catalog: Any) -> None:
-        """Take the lock; check the log, and of a retraining whether anything is new."""
+        """Take the lock; check the log and, for a retraining, whether anything is new."""
         with writing(self._outputs):
             self._until_end.enter_context(locked(self._outputs / "retraining.lock", self._run_id))
             if self._kept:
@@ -224,11 +224,11 @@ class RunHooks:
                 self._prepare_to_retrain(catalog, champions, start_over)
 
     def _prepare_to_retrain(self, catalog: Any, champions: Champions, start_over: bool) -> None:
-        """Refuse what could not be judged, and rows and conf that were judged before."""
+        """Refuse what could not be judged, and rows and conf that have been judged before."""
         guards.refuse_what_cannot_be_judged(self._parameters["split"])
         if start_over:
             return
-        if champion_of(champions.log):  # a damaged file is told before hours of training
+        if champion_of(champions.log):  # report a damaged file before hours of training
             catalog.get("champion").load()
         raw_rows = catalog.load("raw_rows")
         guards.refuse_lost_features(champions, raw_rows, self._parameters["columns"])
@@ -274,7 +274,7 @@ class RunHooks:
 
     @hook_impl
     def after_node_run(self, catalog: CatalogProtocol[Any, Any], outputs: dict[str, Any]) -> None:
-        """Refuse a retraining whose rows that count are not new, before they are saved."""
+        """Refuse a retraining without new rows that count, before the rows are saved."""
         if self._judged and (summary := outputs.get("data_summary")):
             inputs = catalog.load("provenance").inputs(summary.sha256, summary.rows_sha256)
             self._refuse_nothing_new(self._judged, inputs)
@@ -438,7 +438,7 @@ class RunHooks:
         )
 
     def _end_attempt(self, **end: Any) -> None:
-        """Record how the run ended; that this cannot be written is only a warning."""
+        """Record how the run ended; if this cannot be written, only warn."""
         assert self.attempt is not None  # noqa: S101  it has begun
         end["seconds"] = round(time.monotonic() - self._began, 1)
         self.attempt = self.attempt.model_copy(update=end)
@@ -446,7 +446,7 @@ class RunHooks:
             try:
                 attempts.save(self._outputs, self.attempt, self._kept)
             except DataError as error:
-                logger.warning("How this run ended is not recorded: %s", error)
+                logger.warning("How this run ended could not be recorded: %s", error)
 
     def notify(
         self, event: Event, message: str, alarm: bool = False, **document: dict[str, Any]

@@ -82,15 +82,15 @@ class KeptOutputs:
             return None
         if find_spec("obstore") is None:
             raise DataError(
-                "storage.url is given, and the package obstore is not installed. Install the "
-                "extra: pip install 'tabular-lstm[object-storage]'; or set storage.url: null."
+                "storage.url is set, but the package obstore is not installed. Install the extra: "
+                "pip install 'tabular-lstm[object-storage]'; or set storage.url: null."
             )
         from tabular_lstm.runs.object_storage import ObjectStorage  # noqa: PLC0415
 
         credentials = read_credentials(loader).get("storage") or {}
         if not isinstance(credentials, Mapping):
             raise DataError(
-                "credentials.yml: storage: expected names and values. Correct the file."
+                "credentials.yml: storage: expected names with their values. Correct the file."
             )
         return cls(ObjectStorage(storage, credentials, relative_outputs), outputs)
 
@@ -134,14 +134,15 @@ class KeptOutputs:
                 if key != _log_key(number) or not line.endswith(b"\n"):
                     raise DataError(
                         f"{self._storage.url}: {_log_key(number)} is missing or damaged. "
-                        "Put a copy of that object there."
+                        "Restore that object from a copy."
                     )
             if lines and stored_lines[:1] != lines[-1:]:
                 raise DataError(
-                    f"{path}, line {len(lines)}: not in {self._storage.url}/{PROMOTIONS}. The log "
-                    "here is of runs without this storage, or the storage lost decisions. If the "
-                    f"storage is right, move {self._outputs} elsewhere; otherwise name another "
-                    "storage.url, or restore the missing objects: each is a line of the log."
+                    f"{path}, line {len(lines)}: not in {self._storage.url}/{PROMOTIONS}. Either "
+                    "the log here comes from runs without this storage, or the storage has lost "
+                    f"decisions. If the storage is right, move {self._outputs} elsewhere; "
+                    "otherwise use another storage.url, or restore the missing objects: each is a "
+                    "line of the log."
                 )
             new_lines = stored_lines[1:] if lines else stored_lines
             if new_lines:
@@ -184,7 +185,7 @@ class KeptOutputs:
         self._pull(key for key in keys if {*Path(key).parts} & {*runs})
 
     def pull_overview(self, pages: Iterable[str]) -> None:
-        """Copy here what the overview reads, but for attempts: log, champion, newest `pages`."""
+        """Copy here what the overview reads except attempts: log, champion, newest `pages`."""
         (self._outputs / CLAIMS).mkdir(parents=True, exist_ok=True)
         self.pull_log()
         log = read_log(self._outputs / LOG)
@@ -193,12 +194,12 @@ class KeptOutputs:
         self._all(self._bring, [f"08_reporting/{page}" for page in pages])
 
     def renew(self, folder: Path, is_final: Callable[[Path], bool] = lambda _: False) -> None:
-        """Copy all objects below a folder here, but for files here that will not change."""
+        """Copy all objects below a folder here, except those whose files here are final."""
         paths = {key: self._outputs / key for key in self._storage.keys(self._key(folder))}
         self._all(self._bring, [k for k, p in paths.items() if not (p.exists() and is_final(p))])
 
     def _pull(self, keys: Iterable[str]) -> None:
-        """Copy objects here that are missing; objects missing in the storage are skipped."""
+        """Copy missing objects here; those that the storage does not have either are skipped."""
         with self._alone():
             missing = {key for key in keys if not (self._outputs / key).exists()}
             self._manifests_last(self._bring, missing)
@@ -242,12 +243,12 @@ class KeptOutputs:
                 "the next run will find it. Nothing else was changed."
             ) from error
         if stored_line != line:
-            # Perhaps of a newer version, with another format.
+            # It may come from a newer version, in another format.
             first_decision = json.loads(stored_line)
             raise LockedError(
                 f"{self._storage.url}/{_log_key(entry_number)}: run {first_decision['run_id']} "
-                f"decided first ({first_decision['action']}). Run {self._run_id} judged without "
-                "knowing of it, and has decided nothing. Run it again."
+                f"decided first ({first_decision['action']}). Run {self._run_id} did not know of "
+                "this decision and has decided nothing. Run it again."
             )
         try:
             self.pull_log()

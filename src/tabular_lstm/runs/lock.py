@@ -52,8 +52,8 @@ def _lock(descriptor: int, path: Path) -> None:
     except BlockingIOError as error:
         holder = path.read_text(errors="replace") if path.exists() else "this file is gone"
         raise LockedError(
-            f"{path}: another run is at work here: {shown(holder, 200)}. This one "
-            "has done nothing; wait for the other to end."
+            f"{path}: another run is at work here: {shown(holder, 200)}. This run "
+            "has done nothing; wait until the other one ends."
         ) from error
 
 
@@ -74,8 +74,8 @@ def lock_file(descriptor: int, shared: bool = False, wait: bool = False) -> None
         import fcntl  # noqa: PLC0415  Windows has no such module
     except ImportError as error:
         raise DataError(
-            "This system has no locks like Unix. Run in WSL 2 or in a container; LSTMClassifier "
-            "and load_champion work here too."
+            "This operating system does not have Unix file locks. Run in WSL 2 or in a container; "
+            "LSTMClassifier and load_champion work here too."
         ) from error
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""The models of an environment: their names, their rows, and what no two of them may share."""
+"""The models of an environment: their names, their rows, and what they must not share."""
 
 import logging
 from collections import Counter
@@ -20,23 +20,23 @@ from tabular_lstm.rows.number_format import without_fraction
 from tabular_lstm.rows.raw_rows import Table
 
 SAME_ROWS = (
-    'has the same rows for each model. Write where: {COLUMN: "${model:value}"} in it, or ${model:} '
-    "in its path or query."
+    'loads the same rows for every model. Add where: {COLUMN: "${model:value}"} to it, or use '
+    "${model:} in its path or query."
 )
 SAME_PLACE = (
-    "saves to the same place for each model. Write ${outputs:} or ${model:} in its path or table."
+    "saves to the same place for every model. Use ${outputs:} or ${model:} in its path or table."
 )
 
 logger = logging.getLogger(__name__)
 
 
 def values_of_models(parameters: dict[str, Any]) -> dict[str, str]:
-    """Give each model's value in the column of `where`, by the model's name; empty without models.
+    """Return each model's value in the column of `where`, by its name; empty without models.
 
-    Conf lists the names, which then are the values too, or maps them to the values.
+    Conf lists the names, which are then also the values, or maps the names to values.
 
     Raises:
-        DataError: Names the first name or value that is none, and what it may be.
+        DataError: Names the first invalid name or value, and says what is expected.
 
     Examples:
         >>> values_of_models({"models": ["at", 7]})
@@ -54,15 +54,15 @@ def values_of_models(parameters: dict[str, Any]) -> dict[str, str]:
         for text in pair:
             if type(text) not in {str, int}:
                 raise DataError(
-                    f"{text!r} is not text: YAML reads it so if a name or a value is empty, or if "
-                    'NO, on or 1.0 has no quotes. Write it in quotes, such as "NO"'
+                    f"{text!r} is not text: this is how YAML reads an empty name or value, or NO, "
+                    'on or 1.0 without quotes. Put it in quotes, such as "NO"'
                 )
         name, value = map(str, pair)
         if not NAME.fullmatch(name):
             raise DataError(
                 f"{name!r} cannot be the name of a folder: expected letters, digits, '_', '-' and "
-                "'.', a letter, a digit or '_' first, and no layer of data/ such as 01_raw. If the "
-                f"column has this value, write a mapping: {{NAME: {value!r}}}"
+                "'.', beginning with a letter, a digit or '_', and not a layer of data/ such as "
+                f"01_raw. If this is a value of the column, write a mapping: {{NAME: {value!r}}}"
             )
         for other, others_value in values.items():
             if without_fraction(value.strip()) == without_fraction(others_value.strip()):
@@ -72,15 +72,15 @@ def values_of_models(parameters: dict[str, Any]) -> dict[str, str]:
                 )
             if name.casefold() == other.casefold():
                 raise DataError(
-                    f"{other!r} and {name!r} are the same folder, on some disks if not here: "
-                    f"expected different names, such as {{{other}: {others_value}, OTHER: {value}}}"
+                    f"{other!r} and {name!r} are the same folder, at least on some disks: expected "
+                    f"different names, such as {{{other}: {others_value}, OTHER: {value}}}"
                 )
         values[name] = value
     return values
 
 
 def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline) -> None:
-    """Refuse no model, an unknown one, and a run that reads or saves what all models share.
+    """Refuse a missing or unknown model, and a run that reads or saves what all models share.
 
     `env` is as in `with_model`.
 
@@ -94,12 +94,12 @@ def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline) -> None
         command = run_command(env) + (f" --pipelines {','.join(asked)}" if asked else "")
         raise DataError(
             f"Which model? {command} --params model={models[0]}, or all of them: "
-            f"{command.replace('run', 'run-models', 1)}. They are {', '.join(models)}."
+            f"{command.replace('run', 'run-models', 1)}. The models are {', '.join(models)}."
         )
     if not model:
         return
     if model not in models:
-        fault = unknown_name(model, models) if models else f"{model}: conf has no list models"
+        fault = unknown_name(model, models) if models else f"{model}: conf lists no models"
         raise DataError(f"Model {fault}.")
     another = next((name for name in models if name != model), None)
     if another is None:
@@ -109,22 +109,22 @@ def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline) -> None
         is_saved = name in pipeline.all_outputs() and "MemoryDataset" not in entries[name]["type"]
         if entries[name] == others[name] and (is_saved or name in TABLES):
             fault = SAME_ROWS if name in TABLES else SAME_PLACE
-            raise DataError(f"{name}: this entry of the catalog {fault}")
+            raise DataError(f"{name}: this catalog entry {fault}")
     both = loader["parameters"], conf_of(loader, "parameters", another)
     registered, other = ((conf.get("mlflow") or {}).get("registered_model") for conf in both)
     if registered and registered == other:
         raise DataError(
-            f"mlflow.registered_model = {registered}: it is the same for each model, and can have "
-            f'only one champion. Write "{registered}-${{model:}}", or leave it out.'
+            f"mlflow.registered_model = {registered}: this name is the same for every model, but "
+            f'can have only one champion. Use "{registered}-${{model:}}", or leave it out.'
         )
 
 
 def rows_of_no_model(project: Path, env: str | None) -> list[str]:
-    """Say which rows of an environment's raw rows and rows to score are of no model.
+    """Say which rows of an environment's raw rows and rows to score belong to no model.
 
     Returns:
-        A sentence without its full stop for each entry of the catalog that has such rows. Nothing
-        is said of an entry that cannot be read: the runs of the models tell its fault.
+        A sentence without its full stop for each catalog entry that has such rows. An entry that
+        cannot be read is skipped, because the runs of the models report what is wrong with it.
     """
     told = []
     with KedroSession.create(project, env=env) as session:
@@ -141,7 +141,7 @@ def rows_of_no_model(project: Path, env: str | None) -> list[str]:
 
 
 def _count(loader: Any, catalog: Any, name: str) -> str:
-    """Say which rows of an entry are of no model; "" if none is, or if all models read them."""
+    """Say which rows of an entry belong to no model; "" if none, or if all models read them."""
     if not loader["catalog"].get(name, {}).get("where") or not catalog.exists(name):
         return ""
     models = values_of_models(loader["parameters"])
@@ -150,7 +150,7 @@ def _count(loader: Any, catalog: Any, name: str) -> str:
 
 
 def _sentence(rows: Table, wheres: Sequence[dict[str, Any]]) -> str:
-    """Count the rows that have the values of none of these `where`, the largest number first."""
+    """Count the rows whose values are in none of these `where`, most frequent first."""
     columns = [c for c in wheres[0] if len({str(where.get(c)) for where in wheres}) > 1]
     if not columns:
         return ""
@@ -162,7 +162,7 @@ def _sentence(rows: Table, wheres: Sequence[dict[str, Any]]) -> str:
         counts.update(value for value in found if value not in known)
     words = [(shown(" ".join(value)), count) for value, count in counts.most_common()]
     listed = first_ten([f"{w} {n}" if w.isidentifier() else f"'{w}' {n}" for w, n in words])
-    return f"{rows.file}: rows of no model: {listed}" if counts else ""
+    return f"{rows.file}: rows that belong to no model: {listed}" if counts else ""
 
 
 def conf_of(loader: Any, kind: str, model: str) -> dict[str, Any]:
@@ -183,5 +183,5 @@ def loader_of(project: Path, env: str | None) -> Any:
 
 
 def models_of(project: Path, env: str | None) -> list[str]:
-    """Name the models of an environment; none if it is one model itself."""
+    """Return the names of an environment's models; empty if it is a single model."""
     return [*values_of_models(loader_of(project, env)["parameters"])]

@@ -38,7 +38,7 @@ CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
 # How many of the first rows, and how many bytes, are searched for rows that belong together.
 FIRST_ROWS, FIRST_BYTES = 100_000, 2**26
 NEEDED = "Needed: the credentials '{}' in {}/credentials.yml"
-LOOKED_AT = "Rows that belong together were looked for in the first {}; a run looks in all."
+LOOKED_AT = "Rows that belong together: only the first {} rows were searched; a run searches all."
 
 
 def new_environment(
@@ -90,15 +90,15 @@ def new_environment(
             "",
             f"Written: {inside / CATALOG}, {inside / PARAMETERS}",
             *([NEEDED.format(entry["credentials"], inside)] if "credentials" in entry else []),
-            f"Read them, then: {run}",
-            f"For a model that serves: {run} --pipelines retraining",
+            f"Check them, then run: {run}",
+            f"To put a model into service: {run} --pipelines retraining",
             f"To score new rows, put them in {to_score}: {run} --pipelines scoring",
         ]
     )
 
 
 def profile_files(file: Path | str, called: str) -> tuple[Layout, TableProfile, pd.DataFrame]:
-    """Read all cells of all files at a path, which conf calls `called`, see `profile_rows`.
+    """Read all cells of all files at a path, called `called` in conf; see `profile_rows`.
 
     Raises:
         DataError: There is no file; or a file is neither CSV nor Parquet, is empty, or has other
@@ -159,8 +159,8 @@ def _catalog_entry(name: str, project: Path) -> tuple[dict[str, Any], Table]:
     entry = own_entry(entries[name])
     if _has_secrets(entry):
         raise DataError(
-            f"{name}: the entry of the catalog holds credentials, and would be copied; expected "
-            "the name that they have in credentials.yml. Move them there."
+            f"{name}: the catalog entry contains credentials, and would be copied; expected only "
+            "their name in credentials.yml. Move them there."
         )
     dataset: Any = context.catalog.get(name)
     if not isinstance(dataset, RawRowsDataset | TableDataset):
@@ -181,13 +181,13 @@ def _refuse_environment(env: str, folder: Path, force: bool) -> None:
     refuse_no_name(env, settings.CONF_SOURCE)
     if not env or env in BASE:
         raise DataError(
-            f"Environment {env!r}: expected a name of its own for this file, other than base and "
-            "local, which all environments share. Give another one with --env."
+            f"Environment {env!r}: expected a new name for this file, not base or local, which all "
+            "environments share. Choose another one with --env."
         )
     if os.path.lexists(folder) and not force:
         raise DataError(
-            f"{folder}: the environment '{env}' is there already, and nothing was written. Give "
-            f"another name with --env, or --force to overwrite its {CATALOG} and {PARAMETERS}."
+            f"{folder}: the environment '{env}' already exists, so nothing was written. Choose "
+            f"another name with --env, or overwrite its {CATALOG} and {PARAMETERS} with --force."
         )
 
 

@@ -23,10 +23,10 @@ class RunEnd(Frozen):
     """The end of a run, or of all runs of `run-models`.
 
     Attributes:
-        run_id: None of a run that did not begin, and of `run-models`.
-        message: The last line of the log; with an alarm its last two lines.
+        run_id: None for a run that did not begin, and for `run-models`.
+        message: The last line of the log; with an alarm, its last two lines.
         decision, manifest: The run's `decision.json` or `manifest.json`, if there is one.
-        outcomes: Of `run-models`: each model's name and the fields of its `attempts.Attempt`.
+        outcomes: For `run-models`: each model's name and the fields of its `attempts.Attempt`.
     """
 
     project: Literal["tabular-lstm"] = "tabular-lstm"
@@ -40,7 +40,7 @@ class RunEnd(Frozen):
 
 
 class NotToldError(Exception):
-    """The reason why a command or MLflow was not told; it holds no secret."""
+    """Why a command or MLflow could not be notified; the text contains no secret."""
 
 
 def read_options(loader: AbstractConfigLoader) -> NotifyOptions:
@@ -52,7 +52,7 @@ def read_options(loader: AbstractConfigLoader) -> NotifyOptions:
 
 
 def read_credentials(loader: AbstractConfigLoader) -> Mapping[str, Any]:
-    """Return `credentials.yml`; a faulty one, of which Kedro has told, counts as absent."""
+    """Return `credentials.yml`; a faulty one, which Kedro has reported, counts as absent."""
     credentials: Mapping[str, Any] = {}
     with contextlib.suppress(Exception):
         credentials = loader["credentials"]

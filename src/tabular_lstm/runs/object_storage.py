@@ -27,16 +27,16 @@ NOBODY = "/latest/api/token"
 STATUS = re.compile(r"status code: (\d{3})")
 CODE = re.compile(r"<Code>(\w+)</Code>")
 KIND = re.compile(r"kind: (\w+)")
-KINDS = {"Connect": "it was not reached", "Timeout": "it did not answer in time"}
-RIGHTS = "Let these credentials read, write, list and delete there, or give others"
+KINDS = {"Connect": "it could not be reached", "Timeout": "it did not answer in time"}
+RIGHTS = "Allow these credentials to read, write, list and delete there, or use others"
 NO_CREDENTIALS = "there are no credentials"
-# By a part of why something failed, the first that fits: what to do. "" fits any.
+# What to do, by a part of the reason; the first that fits counts, and "" fits any.
 WAYS_OUT = {
-    NO_BUCKET: "Make the bucket, or name another one in storage.url",
-    "RequestTimeTooSkewed": "Set the clock of this machine",
+    NO_BUCKET: "Create the bucket, or name another one in storage.url",
+    "RequestTimeTooSkewed": "Correct the clock of this machine",
     "answered 401": RIGHTS,
     "answered 403": RIGHTS,
-    NO_CREDENTIALS: "Give the entry storage in credentials.yml, or AWS_ACCESS_KEY_ID and the like",
+    NO_CREDENTIALS: "Add storage to credentials.yml, or set AWS_ACCESS_KEY_ID and the like",
     "": "Check storage.url, its options and the storage",
 }
 
@@ -60,7 +60,7 @@ class ObjectStorage:
         seconds = timedelta(seconds=storage.timeout)
         options: dict[str, Any] = {"checksum_algorithm": "SHA256", **storage.options}
         options |= {name: str(value) for name, value in credentials.items()}
-        with self._one_message("not opened"):
+        with self._one_message("it could not be opened"):
             self._store = S3Store(
                 bucket,
                 prefix=prefix,
@@ -120,7 +120,7 @@ class ObjectStorage:
 
     @contextlib.contextmanager
     def _one_message(self, failure: str) -> Iterator[None]:
-        """Turn any error into one message, because other texts may hold a secret."""
+        """Turn any error into a message of our own, because its text may contain a secret."""
         try:
             yield
         except (BaseError, FileNotFoundError) as error:
@@ -139,7 +139,7 @@ def _fits(why: str) -> str:
 
 
 def _why(error: Exception) -> str:
-    """Say why something failed, in words that hold no secret."""
+    """Say why something failed, in words that contain no secret."""
     text = str(error)
     if NOBODY in text:
         return NO_CREDENTIALS

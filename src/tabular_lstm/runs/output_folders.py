@@ -1,4 +1,4 @@
-"""The outputs of runs: copies of the newest under names that never change; old ones are deleted."""
+"""The outputs of runs: copies of the newest under fixed names, and deletion of old ones."""
 
 import logging
 import shutil
@@ -73,11 +73,11 @@ def prune(
         return [run for run in aged if run not in stay and far_apart(run, run_id, AT_LEAST)]
 
     if count := _delete(catalog, pipeline.all_outputs() - {"decision"}, old, kept_outputs):
-        logger.info("Deleted the outputs of %s, decisions kept", counted(count, "old run"))
+        logger.info("Deleted the outputs of %s, except their decisions", counted(count, "old run"))
 
 
 def delete_run(catalog: Any, pipeline: Pipeline, run_id: str) -> None:
-    """Delete what a run has written here until now."""
+    """Delete what a run has written here so far."""
     _delete(catalog, pipeline.all_outputs(), lambda runs: [run for run in runs if run == run_id])
 
 

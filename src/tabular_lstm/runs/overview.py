@@ -1,4 +1,4 @@
-"""The overview: how each model of an environment is, who needs a person first, and what is new."""
+"""The overview: the state of each model, those that need a person first, and what is new."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -30,24 +30,24 @@ from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.promotion_log import began, by_age, champion_of, changes
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-# A model is stale by its last six finished attempts of a pipeline, if it has at least three.
+# Whether a model is stale depends on a pipeline's last six finished attempts, at least three.
 # Rollbacks follow no schedule.
 FEWEST, LAST, SCHEDULED = 3, 6, ("retraining", "scoring", "monitoring")
 
 
 class ModelState(Frozen):
-    """How a model is.
+    """The state of a model.
 
     Attributes:
         needs, why, since: The most severe fault: its severity, a sentence, and the run in which it
             began; None if this is not known.
-        exit_code: That of a run with this fault.
-        new: What changed since the attempts of the day before.
+        exit_code: The exit code of a run with this fault.
+        new: What has changed since the attempts of the day before.
         champion, serves_days: The run that serves, and its age. None if none serves.
-        metric: What was promised of the champion: the main metric with its interval.
+        metric: What the champion promised: the main metric with its interval.
         attempts: The last attempt of each pipeline.
         hours: By pipeline, the hours since the last attempt that finished began.
-        links: The paths of the newest `report` and `monitoring_page`, from the project's folder.
+        links: The paths of the newest `report` and `monitoring_page` in the project's folder.
     """
 
     model: str
@@ -65,7 +65,7 @@ class ModelState(Frozen):
 
     @property
     def needs_person(self) -> bool:
-        """Whether somebody must look."""
+        """Whether a person must look at the model."""
         return self.needs in NEED_A_PERSON
 
     def ended(self, pipeline: str) -> str:
@@ -79,7 +79,7 @@ class ModelState(Frozen):
 
 
 def read_states(project: Path, env: str | None, models: Sequence[str]) -> list[ModelState]:
-    """Read all models, or the one that the environment is; who needs a person comes first.
+    """Read the state of each model, or of the only one; those that need a person come first.
 
     Raises:
         DataError: Outputs are kept in object storage, and it cannot be read.
@@ -105,7 +105,7 @@ def read_states(project: Path, env: str | None, models: Sequence[str]) -> list[M
 
 
 def _read_state(outputs: Path, command: str, options: OverviewOptions) -> dict[str, Any]:
-    """Read what the runs have left: the fields of a state; what a run would refuse is damaged."""
+    """Read the fields of a state from the outputs; what a run would refuse counts as damaged."""
     now, champions, last, news = (
         generate_timestamp(),
         Champions(),
@@ -113,12 +113,12 @@ def _read_state(outputs: Path, command: str, options: OverviewOptions) -> dict[s
         list[str](),
     )
     state: dict[str, Any] = {"champion": None, "serves_days": None, "metric": "", "hours": {}}
-    # Of each fault the fields `needs`, `why`, `since` and `exit_code`.
+    # Each fault has the fields `needs`, `why`, `since` and `exit_code`.
     faults = [_fault("done", "", exit_code=DONE)]
     try:
         champions = ChampionsDataset(str(outputs)).load()
         for entry in champions.log[-1:]:
-            champions.decisions.get(entry.run_id)  # a damaged one is told
+            champions.decisions.get(entry.run_id)  # a damaged one is reported
         if champion := champion_of(champions.log):
             state |= {"champion": champion, "serves_days": (began(now) - began(champion)).days}
             decision = champions.decisions.get(champion)
@@ -141,12 +141,12 @@ def _read_state(outputs: Path, command: str, options: OverviewOptions) -> dict[s
         last.update((pipeline, attempt) for attempt in attempts[-1:])
         if finished:
             state["hours"][pipeline] = round((began(now) - finished[-1]) / HOUR, 1)
-        if pipeline in SCHEDULED:  # whoever rolls back reads the refusal, and no later one ends it
+        if pipeline in SCHEDULED:  # a rollback is not scheduled: its user sees the error
             faults += _last_fault(pipeline, attempts, champions, now)
             faults += _stale(pipeline, finished, now, options)
         news += _news(pipeline, attempts, now)
     if not (last or champions.log or faults[1:]):
-        faults.append(_fault("never run", "there was no run yet", exit_code=DONE))
+        faults.append(_fault("never run", "no run yet", exit_code=DONE))
     worst = min(faults, key=lambda fault: SEVERITIES.index(fault["needs"]))
     return state | worst | {"new": tuple(news), "attempts": last}
 
@@ -160,9 +160,9 @@ def _fault(
 def _last_fault(
     pipeline: str, attempts: Sequence[Attempt], champions: Champions, now: str
 ) -> list[dict[str, Any]]:
-    """Say how the last attempt of a pipeline ended, and since when they end so.
+    """Say how the last attempt of a pipeline ended, and since when attempts have ended like this.
 
-    What a scoring or a monitoring found before the last change of the champion is past.
+    What a scoring or a monitoring found before the champion last changed no longer counts.
     """
     changed = [entry.run_id for entry in changes(champions.log)[-1:]]
     last = attempts[-1] if attempts else None
@@ -179,22 +179,22 @@ def _last_fault(
 def _stale(
     pipeline: str, finished: Sequence[datetime], now: str, options: OverviewOptions
 ) -> list[dict[str, Any]]:
-    """Say that no attempt has finished for too long; nothing if they are too few to know."""
+    """Say that no attempt has finished for too long; empty if there are too few to tell."""
     gaps = [later - earlier for earlier, later in pairwise(finished[-LAST:])]
     if len(finished) < FEWEST:
         return []
     usual, after = max(2 * sorted(gaps)[len(gaps) // 2], DAY), options.stale_after
     limit, age = delay_of(after) * DAY if after else usual, began(now) - finished[-1]
-    ages = f"none finished for {_age(age / HOUR)}, expected one within {_age(limit / HOUR)}"
+    ages = f"none has finished for {_age(age / HOUR)}, expected one within {_age(limit / HOUR)}"
     return [_fault("stale", f"{pipeline}: {ages}")] if age > limit else []
 
 
 def _news(pipeline: str, attempts: Sequence[Attempt], now: str) -> list[str]:
-    """Say how the last attempt, if it is of the last day, differs from that of the day before."""
+    """Say how the last attempt, if from the last day, differs from that of the day before."""
     last = [a for a in attempts[-1:] if began(now) - began(a.run_id) < DAY]
     was = [a for a in attempts if last and began(last[0].run_id) - began(a.run_id) > DAY / 2]
     return [
-        f"{pipeline} {_ending(new)}{f', was {_ending(was[-1])}' if was else ''}"
+        f"{pipeline} {_ending(new)}{f', previously {_ending(was[-1])}' if was else ''}"
         for new in last
         if [attempt.severity for attempt in was[-1:]] != [new.severity]
         or new.outcome in {"promoted", "rolled_back"}
@@ -211,7 +211,7 @@ def _age(hours: float) -> str:
 
 
 def states_table(states: Sequence[ModelState], outcomes: Mapping[str, str] | None = None) -> str:
-    """Write the table, with the outcome of each run if there was one, and what needs a person."""
+    """Write the table, with the outcome of each run if given, and why a person is needed."""
     table = pd.DataFrame(
         [
             {

@@ -25,8 +25,8 @@ def packages_of_pipelines() -> dict[str, str]:
         for module in iter_modules([str(folder / "pipelines")]):
             if module.name in packages:
                 raise DataError(
-                    f"{folder}/pipelines/{module.name}: {PACKAGE} has a pipeline of this name. "
-                    "Rename the folder."
+                    f"{folder}/pipelines/{module.name}: {PACKAGE} already has a pipeline of "
+                    "this name. Rename the folder."
                 )
             if module.ispkg:
                 packages[module.name] = package

@@ -84,11 +84,11 @@ def tracking_uri(options: MlflowOptions, credentials: Mapping[str, Any], project
 
 
 def reason(error: Exception) -> str:
-    """Say what went wrong, without any secret."""
+    """Say what went wrong, without revealing a secret."""
     if isinstance(error, NotToldError):
         return str(error)
     if isinstance(error, ImportError):
-        return f"the module {error.name} is not installed; docs/tracking.md says how to"
+        return f"the module {error.name} is not installed; docs/tracking.md says how to install it"
     # MLflow's message may hold a secret, such as the user of a URL, but not this part.
     failure = re.search(r"failed with (error code \d{3}\b|exception)", str(error))
     return f"the request {failure[0]}" if failure else type(error).__name__

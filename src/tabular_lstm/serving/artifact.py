@@ -70,7 +70,7 @@ class Artifact:
     def network(self) -> Any:
         """Build the `LSTMEnsemble` without Keras' loader: nothing in the file is executed.
 
-        A network of one's own is the `OwnNetwork`.
+        A user's own network is the `OwnNetwork`.
         """
         saved = self.scorer
         if isinstance(saved, OwnNetwork):

@@ -142,7 +142,7 @@ class Champion:
     def _refuse(self, is_other_task: bool, missing_output: str) -> None:
         if is_other_task:
             raise DataError(
-                f"{self.file}: the champion gives {self._answers.gives}, and {missing_output}."
+                f"{self.file}: the champion gives {self._answers.gives}, but {missing_output}."
             )
 
     @cached_property
@@ -215,11 +215,11 @@ def refuse_other_task(artifact: Artifact, columns: ColumnsOptions, run_command: 
     """Refuse a champion whose task differs from conf: it predicts another class, or a number.
 
     A champion whose histories consist of other rows is refused, too. With `run_command`, the error
-    offers a new champion as a way out.
+    also says how to promote a new champion.
 
     Raises:
         DataError: The task differs. The error says what the champion gives, what has changed, and
-            the ways out.
+            what to do.
     """
     if changed := changes_of_task(artifact.scorer.schema, columns):
         start_over_advice = (
@@ -228,7 +228,7 @@ def refuse_other_task(artifact: Artifact, columns: ColumnsOptions, run_command: 
         )
         raise DataError(
             f"{artifact.file}: the champion gives {answers_of(artifact.scorer).gives}; since it "
-            f"was trained, {', '.join(changed)}. Set conf back."
+            f"was trained, {', '.join(changed)}. Change conf back."
             f"{start_over_advice if run_command else ''}"
         )
 
@@ -251,12 +251,12 @@ def read_champion(outputs: Path, run_command: str) -> Artifact:
     run, expected = log[-1].serves_now, log[-1].sha256
     artifact = versions.get(run)
     if artifact is None or artifact.sha256 != expected:
-        file_state = f"has SHA-256 {artifact.sha256}" if artifact else "is not there"
+        file_state = f"has SHA-256 {artifact.sha256}" if artifact else "does not exist"
         earlier = distinct_standing(log, 2)[1:]
         rollback = f"Or, to let the champion before it serve: {run_command} --pipelines rollback. "
         raise DataError(
-            f"{versions.path(run)} {file_state}; expected {expected}, of the champion that the "
-            "promotion log names. It was not loaded. Put a copy of that file there. "
+            f"{versions.path(run)} {file_state}; expected {expected}, that of the champion in the "
+            "promotion log. It was not loaded. Restore that file from a copy. "
             f"{rollback if earlier else ''}Or, to promote a new one, judged without it: "
             f"{retraining} --params promotion.start_over=true."
         )

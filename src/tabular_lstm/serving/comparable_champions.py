@@ -300,7 +300,7 @@ def _new_rows(sequences: Sequences, is_new: np.ndarray, test_set: Examples) -> A
 
 
 def refuse_other_reading(champion_schema: Schema, schema: Schema) -> None:
-    """Refuse a champion whose labels or columns the candidate lacks or reads differently."""
+    """Refuse a champion with labels or columns that are missing or read differently now."""
     changes = changes_of_task(champion_schema, schema)
     if champion_schema.marks != schema.marks:
         changes.append(f"the number format was {champion_schema.marks} and is {schema.marks}")

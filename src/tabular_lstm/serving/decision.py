@@ -94,7 +94,7 @@ class Provenance(Frozen):
 
 
 class Looks(Frozen):
-    """How often these, or any, test rows were used, with this run; more uses make luck likelier."""
+    """How often these test rows, or any, were used, including this run: more uses, more luck."""
 
     these_test_rows: int
     all: int
@@ -131,7 +131,7 @@ class Judgement(Frozen):
 
     @property
     def said(self) -> str:
-        """Say the candidate's metrics, with those of the serving champion in brackets, if compared.
+        """State the candidate's metrics, with the serving champion's in brackets if compared.
 
         Such as: ROC AUC 0.846 (champion 0.840), log loss 0.458 (0.463).
         """
@@ -189,7 +189,7 @@ class Decision(Outcome):
             report: Path of the report.
         """
         champion = self.serves_now
-        stays = f"The champion stays run {champion}" if champion else "There is still no champion"
+        stays = f"Run {champion} is still champion" if champion else "There is still no champion"
         sentences = {
             "promoted": f"Promoted run {self.run_id}: {self.judgement and self.judgement.said}.",
             "rejected": f"Rejected run {self.run_id}: {self.reason}. {stays}.",
@@ -282,7 +282,7 @@ class Champions:
                     continue
                 raise DataError(
                     f"decision.json of run {entry.run_id} cannot be used "
-                    f"({error if isinstance(error, DataError) else 'it is gone'}), and may have "
+                    f"({error if isinstance(error, DataError) else 'it is gone'}), but may hold "
                     "the boundary that rows were split at. Name it in split.from; otherwise rows "
                     "would change sides."
                 ) from error

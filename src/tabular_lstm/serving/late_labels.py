@@ -60,9 +60,9 @@ def read_late_labels(
     if raw_rows is not None:
         if columns.key is None:
             raise DataError(
-                f"{raw_rows.file}: labels find their predictions by the key, and conf names none. "
-                "Name under columns.key the column that identifies a row, in the rows to train on, "
-                "in those to score and here, and score with it."
+                f"{raw_rows.file}: labels are matched to predictions by the key, but conf names "
+                "none. Name under columns.key the column that identifies a row in the rows to "
+                "train on, in those to score and here, and score with it."
             )
         reasons = {columns.key: "Conf names it under columns.key", columns.label: "It is the label"}
         refuse_missing_columns(raw_rows, reasons)
@@ -157,8 +157,8 @@ class Measured:
 logger = logging.getLogger(__name__)
 
 UNKNOWN = (
-    "may have been trained on, and do not count: it has no fingerprints of this key, as it was "
-    "trained without it, or they are gone. The champion of a retraining has them"
+    "may have been trained on, so they do not count: it has no fingerprints of this key, because "
+    "it was trained without it or they are gone. The next champion of a retraining will have them"
 )
 
 
@@ -171,8 +171,8 @@ def measure_labelled_rows(
     """Measure the scored rows whose label has arrived, by scoring and by champion.
 
     If a scoring or a champion scored a key several times, the last prediction counts. A key that
-    the champion was trained on does not count; nor does any key if its fingerprints are of none or
-    of another one. A scoring with a damaged part, or with another task or label than conf's, is not
+    the champion was trained on does not count; nor does any key if its fingerprints have no key
+    or another one. A scoring with a damaged part, or with another task or label than conf's, is not
     measured. Memory holds one part and the predictions of labelled rows.
     """
     scorings, measured, faults = {}, {}, {}
@@ -199,7 +199,7 @@ def measure_labelled_rows(
         if usable:
             measured[champion] = measured_rows(usable, labels.labels, columns.task)
         if is_left_out.any():
-            why = UNKNOWN if trained_on is None else "were trained on, and do not count"
+            why = UNKNOWN if trained_on is None else "were trained on, so they do not count"
             rows = counted(int(is_left_out.sum()), "labelled row")
             notes.append(f"{rows} of the champion of run {champion} {why}")
             if trained_on is None:
@@ -207,7 +207,7 @@ def measure_labelled_rows(
     if scorings and len(labels.keys) and not is_scored.any():
         notes.append(
             f"None of {counted(len(labels.keys), 'label')} belongs to a scored row. If these are "
-            f"the same rows, write their '{columns.key}' as in the scored rows, and not "
+            f"the same rows, write their '{columns.key}' as in the scored rows, not as "
             f"'{shown(labels.keys[0])}'"
         )
         logger.warning("%s.", notes[-1])
@@ -235,7 +235,7 @@ def _refuse_another_label(champion: str, champions: Champions, columns: ColumnsO
     judgement = champions.judgement(champion)
     label = judgement.data.split.get("label") if judgement else None
     if label not in {None, columns.label}:
-        raise DataError(f"it predicted '{label}', and conf names '{columns.label}'")
+        raise DataError(f"it predicted '{label}', but conf names '{columns.label}'")
 
 
 def _labelled(

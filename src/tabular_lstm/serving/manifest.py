@@ -34,7 +34,7 @@ class FileOfRows(Frozen):
 
 
 class AsGiven(Frozen):
-    """A value that writes its format, and the fields that were given: none of other tasks."""
+    """A value that writes its format and only the given fields, so none of other tasks."""
 
     @model_serializer(mode="wrap")
     def _given_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class Manifest(AsGiven, Stored):
             ("the rows of parts", written_rows, "scored_rows", self.scored_rows),
         ):
             if row_sum != expected:
-                raise ValueError(f"{addends} are {row_sum}, and {total_name} are {expected}")
+                raise ValueError(f"{addends} are {row_sum}, but {total_name} are {expected}")
         return self
 
     def same_as(self, inputs: dict[str, str], champion_sha256: str, conditions: Conditions) -> bool:
@@ -180,7 +180,7 @@ def read_part(folder: Path, part: FileOfRows) -> bytes:
     except OSError as error:
         content, found = b"", str(error.strerror)
     if found != (expected := f"SHA-256 {part.sha256}"):
-        raise DataError(f"{path}: expected {expected}, as {MANIFEST} has it, got {found}.")
+        raise DataError(f"{path}: expected {expected}, as recorded in {MANIFEST}, got {found}.")
     return content
 
 
@@ -215,7 +215,7 @@ class FinishedScoring:
         classes = {name: given[name] for name in names if name in given}
         predicted = classes or {"task": self.manifest.task}
         if predicted != task.declared:
-            raise DataError(f"it predicted {predicted}, and conf names {task.declared}")
+            raise DataError(f"it predicted {predicted}, but conf names {task.declared}")
 
     def parts(self, columns: list[str]) -> Iterator[pa.Table]:
         """Read these columns, one part after the other.

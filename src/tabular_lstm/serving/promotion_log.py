@@ -1,4 +1,4 @@
-"""The promotion log: a line for each decision, the last says who serves; and the runs' outputs.
+"""The promotion log: one line per decision, the last says who serves; and the runs' outputs.
 
 A line names the run that trained the champion, and the SHA-256 of the champion's artifact, which
 lies among the candidates. Appending the line is the commit; no other step follows.
@@ -219,7 +219,7 @@ def read_log(path: Path) -> list[LogEntry]:
 
     Raises:
         DataError: A line is not a decision, does not hold the hash of the line before it, or
-            contradicts the lines before it; the error names the line and the ways out. Or the file
+            contradicts the lines before it; the error names the line and what to do. Or the file
             cannot be read.
     """
     return _chained(path, _read_lines(path)).log
@@ -245,8 +245,8 @@ def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None =
         chain.add(line)
     except ValueError as error:
         raise DataError(
-            f"{path} was changed since run {entry.run_id} began, and its decision does not follow "
-            f"any more: {error}. Nothing was decided. Run it again."
+            f"{path} has changed since run {entry.run_id} began, so its decision no longer follows "
+            f"from it: {error}. Nothing was decided. Run it again."
         ) from error
     if commit:
         return commit(line + b"\n")
@@ -261,7 +261,7 @@ def _read_lines(path: Path) -> list[bytes]:
         return []
     except OSError as error:
         raise DataError(
-            f"{path}, the promotion log: {error.strerror}. Let this user read it."
+            f"{path}, the promotion log: {error.strerror}. Give this user the right to read it."
         ) from error
 
 
@@ -275,8 +275,8 @@ def _chained(path: Path, lines: list[bytes]) -> "_Chain":
         except ValueError as error:
             raise DataError(
                 f"{path}, line {number}: {error}. The line begins {line[:60]!r}. The log is only "
-                "ever appended to, so it was changed or damaged. Put back a copy of it. Or, to "
-                "start anew, move it away and retrain with promotion.start_over=true."
+                "ever appended to, so it was changed or damaged. Restore it from a copy. Or, to "
+                "start over, move it away and retrain with promotion.start_over=true."
             ) from error
     return chain
 
@@ -315,8 +315,8 @@ class _Chain:
         """Check an entry against the lines above: who serves, and what was promoted."""
         if entry.run_id in self._lines:
             raise ValueError(
-                f"run_id: expected another one than in any line above, got {entry.run_id}, which "
-                f"decided in line {self._lines[entry.run_id]}"
+                f"run_id: expected one that is in no line above, got {entry.run_id}, which decided "
+                f"in line {self._lines[entry.run_id]}"
             )
         served = champion_of(self.log)
         was_promoted = entry.serves_now is not None and entry.serves_now in self._sha256
@@ -331,8 +331,8 @@ class _Chain:
         for name, value in expected.items():
             if (got := getattr(entry, name)) != value:
                 raise ValueError(
-                    f"{name}: expected {value or 'null'}, by action {entry.action} and the lines "
-                    f"above, got {got or 'null'}"
+                    f"{name}: expected {value or 'null'}, given action {entry.action} and the "
+                    f"lines above, got {got or 'null'}"
                 )
 
 

@@ -38,14 +38,14 @@ BARS, CATEGORIES, NAME = 20, 3, 24
 
 @dataclass(frozen=True)
 class DataSection:
-    """What the page says of the data, and of all else that the run was made from.
+    """What the page says about the data and everything else that went into the run.
 
     Attributes:
         summary: The summary of the data.
         quarantined: The first rows in quarantine, with their first columns.
         quarantined_shape: How many rows and columns there are.
         features: A summary of each feature, see `_feature_summary`.
-        past: Likewise of each past feature, over the train rows.
+        past: Likewise for each past feature, over the train rows.
         grouped: Whether the categories of a feature are counted in groups.
         provenance: The code, the conf and the environment.
     """
@@ -66,7 +66,7 @@ def describe_data(
     provenance: Provenance,
     train_set: Examples,
 ) -> DataSection:
-    """Describe what the run was made from: each feature, the rows in quarantine, the conf."""
+    """Describe what went into the run: each feature, the rows in quarantine, the conf."""
     profiles, past = reference.features, {}
     if isinstance(train_set.sequences, Histories):
         # Labels, and what no such row has, are in the past alone.
@@ -93,7 +93,7 @@ def page(
 ) -> str:
     """Write the page: HTML of less than 1 MB, whatever the data.
 
-    Without a decision, `basis` is the evaluation of the models, and nothing is said of the gate.
+    Without a decision, `basis` is the evaluation of the models, and the gate is not mentioned.
     """
     decision, judgement, champion = None, None, None
     if isinstance(basis, Evaluation):

@@ -199,7 +199,7 @@ class RowScorer:
                 for row in batch.origin.filter(is_unpredicted).to_pylist()
             ]
             raise self.champion.no_prediction(
-                row_list(row_names), "Restore another one: --pipelines rollback"
+                row_list(row_names), "Restore another champion: --pipelines rollback"
             )
 
     def compare(self, counts: ScoringCounts) -> Drift:

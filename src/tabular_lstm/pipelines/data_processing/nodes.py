@@ -23,13 +23,13 @@ logger = logging.getLogger(__name__)
 
 REPEATED = (
     "%s: %d of %d test rows have the features of a train row with another key, group or time. If "
-    "they are the same rows, the models are judged on rows that they know: use a column that does "
-    "not change, or none"
+    "they are the same rows, models are judged on rows that they were trained on: use a column "
+    "that does not change, or none"
 )
 BOUNDARY = (
-    "Test rows are those from %s on: %.1f %% of all. Unless split.from names a boundary, a "
-    "retraining keeps the boundary of the last decision, so that no row changes sides; elsewhere "
-    "it moves as rows are added"
+    "The test rows are those from %s on: %.1f %% of all. Unless split.from names a boundary, a "
+    "retraining keeps the boundary of the last decision, so that no row changes sides; in other "
+    "runs it moves as rows are added"
 )
 
 
@@ -114,7 +114,7 @@ def split_rows(
     for block, names in named.items():
         if unread := [f"{block}.{name}" for name in names if name not in known]:
             raise DataError(
-                f"{source.file}: expected columns that are read, but for the label: "
+                f"{source.file}: expected columns that are read, except the label: "
                 f"{unknown_name(unread[0], known)}"
             )
     past = champions.boundary(columns, split) if champions else None

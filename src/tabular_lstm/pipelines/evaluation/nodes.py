@@ -66,13 +66,14 @@ def predict_with_candidate(
         raise DataError(
             "candidate: the training log belongs to another network (SHA-256 of what the candidate "
             f"learned {learned[:8]}…, expected {(expected or 'unknown')[:8]}…). A file was edited, "
-            "or is a copy from elsewhere or of an earlier version: put it back, or run all: kedro "
-            "run."
+            "or copied from elsewhere or from an earlier version. Restore it, or run everything: "
+            "kedro run."
         )
     if train_set.fingerprint != training_log["trained_on"]:
         raise DataError(
-            "The newest candidate was trained on other rows, features or weights than the newest "
-            "train rows have: it cannot be judged on their test rows. Train it again: kedro run."
+            "The newest candidate was trained on rows, features or weights other than those of the "
+            "newest train rows, so it cannot be judged on their test rows. Train it again: kedro "
+            "run."
         )
     if test_set.side == "test":
         _refuse_known_rows(train_fingerprints, test_set)
@@ -90,7 +91,7 @@ def _refuse_known_rows(train_fingerprints: Fingerprints, test_set: Examples) -> 
         names = [str(column.name) for column in (keys, together) if column is not None]
         raise DataError(
             f"Test {row_list(test_set.labels.index[is_trained_on].tolist())}: the newest candidate "
-            f"was trained on rows of the same {' or '.join(names) or 'features'}; expected test "
+            f"was trained on rows with the same {' or '.join(names) or 'features'}; expected test "
             "rows that are new to it. Split and train again: kedro run."
         )
 

@@ -33,12 +33,12 @@ from tabular_lstm.serving.promotion_log import CANDIDATES, DECISIONS, began, cha
 logger = logging.getLogger(__name__)
 
 WEIGHTED = (
-    "What was promised counts rows by their weight, '{}', and late labels have none: promised and "
-    "real metrics are not compared"
+    "The promised metrics count rows by their weight, '{}', but late labels have none: promised "
+    "and real metrics are not compared"
 )
 
 OTHER_ROWS = (
-    "The champion was judged on {} of histories, and a scoring predicts {}: promised and real "
+    "The champion was judged on {} of histories, but a scoring predicts {}: promised and real "
     "metrics are not compared"
 )
 
@@ -55,7 +55,7 @@ def read_labels(
     for reason in labels.reasons:
         logger.warning("In quarantine: %s", reason)
     if late_labels is None:
-        logger.info("No labels have come yet")
+        logger.info("No labels have arrived yet")
     return labels, labels.quarantined
 
 
@@ -70,8 +70,8 @@ def _number_format(champions: Champions) -> NumberFormat:
         return champions.artifacts[champion].scorer.schema.marks
     except KeyError as error:
         raise DataError(
-            f"{CANDIDATES} and {DECISIONS} of run {champion}: expected the champion's file or its "
-            "decision, which say how numbers are written, got neither. Put them back."
+            f"{CANDIDATES} and {DECISIONS} of run {champion}: both are missing; expected the "
+            "champion's file or its decision, which say how numbers are written. Restore them."
         ) from error
 
 

@@ -43,7 +43,7 @@ class CheckedArtifact:
 
 @dataclass(frozen=True)
 class GateChecks:
-    """The results of the gate's five checks, and the drift that the first one looked at."""
+    """The results of the gate's five checks, and the drift that the first one used."""
 
     checks: Checks
     drift: Drift | None
@@ -134,7 +134,7 @@ def decide(
         reason += "serves" if same_run == serving else provenance.way_back_to(same_run)
     if on_hold := provenance.parameters["promotion"].get("hold", False):
         would = "promoted" if accepted else "rejected"
-        reason = f"on hold by promotion.hold; without it the candidate would be {would}: {reason}"
+        reason = f"on hold (promotion.hold); otherwise the candidate would be {would}: {reason}"
         accepted = False
     champions = compared_champions.champions
     judgement = Judgement(
@@ -184,7 +184,7 @@ def record(decision: Decision, report: str, champions: Champions) -> LogEntry:
         if candidate is None or candidate.sha256 != decision.sha256:
             raise DataError(
                 f"{CANDIDATES} of run {decision.run_id}: expected SHA-256 {decision.sha256}, as it "
-                f"was judged, got {candidate and candidate.sha256}. The file changed since the "
-                "decision, and does not serve."
+                f"was judged, got {candidate.sha256 if candidate else 'no file'}. The file has "
+                "changed since the decision, so it does not serve."
             )
     return decision.log_entry()

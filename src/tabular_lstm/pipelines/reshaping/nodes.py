@@ -85,7 +85,7 @@ def learn_schema(
     if schema.target is not None:
         logger.info("The label %s is learned %s", schema.label, schema.target.scale)
     logger.info(
-        "%s a row, %d of them categorical%s: %s of %d, %d padded",
+        "%s per row, %d of them categorical%s: %s of %d, %d padded",
         counted(len(features), "feature"),
         len(schema.categories),
         f", {counted(len(schema.dates), 'date')} of {len(PARTS)} slots" if schema.dates else "",

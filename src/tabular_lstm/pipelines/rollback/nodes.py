@@ -33,14 +33,14 @@ def choose_champion(
         )
     run = before[0] if rollback.run_id is None else rollback.run_id
     if run not in promotions:
-        raise DataError(f"Run {run} never was a champion. {listed}")
+        raise DataError(f"Run {run} was never a champion. {listed}")
     try:
         artifact = promoted_artifact(champions, promotions[run])
     except NotComparedError as why:
         raise DataError(f"Run {run} cannot serve again: {why}. {listed}") from why
     refuse_other_task(artifact, columns)
     choice = f"the previous champion, run {run}" if rollback.run_id is None else f"run {run}"
-    serves = ", which serves already" if run == serving_run else ""
+    serves = ", which already serves" if run == serving_run else ""
     return Decision(
         **provenance.of_decision(),
         action="rolled_back",

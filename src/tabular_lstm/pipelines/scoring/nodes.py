@@ -120,13 +120,13 @@ def compare_with_reference(scoring_counts: ScoringCounts, row_scorer: RowScorer)
 def summarize_scoring(
     scoring_counts: ScoringCounts, row_scorer: RowScorer, checked_rows: CheckedRows
 ) -> ScoringSummary:
-    """Return the scoring in numbers, and log what is in quarantine."""
+    """Return the scoring in numbers, and log why rows are in quarantine."""
     for reason in scoring_counts.kinds.listed():
         logger.warning("In quarantine: %s", reason)
     history, predicted_count = row_scorer.check.history, scoring_counts.predicted.rows
     if history is not None and history.chosen_by and not predicted_count:
         logger.warning(
-            "%s: column '%s' marks no row to predict by %s",
+            "%s: no row is predicted, because column '%s' is never %s",
             checked_rows.source.file,
             history.chosen_by,
             " or ".join(map(str, history.values)),

@@ -8,10 +8,10 @@ package = "{{ cookiecutter.python_package }}"
 if find_spec(package) or not package.isidentifier():
     sys.exit(
         f"The package of a project cannot be called {package}: it is the name of an installed package, "
-        "or no name in Python. Choose another --name."
+        "or not a valid name in Python. Choose another --name."
     )
 if not Path(r"{{ cookiecutter._template }}", "{{ '{{ cookiecutter.repo_name }}' }}", "data").exists():
     sys.exit(
-        "This tabular-lstm runs from a clone, and only a wheel has the whole starter: run make wheel "
-        "and install dist/*.whl."
+        "This tabular-lstm runs from a clone, but only a wheel contains the whole starter: run make "
+        "wheel and install dist/*.whl."
     )
