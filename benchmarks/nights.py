@@ -3,17 +3,18 @@
     python benchmarks/nights.py [--few] [--folder FOLDER]
 
 The table is the shipped one of Pima patients. It starts with 400 labelled rows. On each weekday
-eight patients arrive. Each night the newest 160 patients are scored. The labels of a morning come
+eight patients arrive. Each night the newest 200 patients are scored. The labels of a morning come
 two nights later, and a retraining learns from all labelled rows. Meanwhile a unit changes, a leak
-appears, a column goes, labels stay away, a run is killed, and a person rolls back. Every run is
-`kedro run` in a project of its own.
+appears, a column goes, labels stay away or are the wrong way round, a run is killed, and a person
+rolls back. Every run is `kedro run` in a project of its own.
 
 It fails if a night does not end as its cause asks for. The site, by default `nights/`, has a page
 with all nights, and each night's log, report, monitoring page and overview; and Kedro-Viz's page
 (`python -m http.server --directory nights`). `--few`: eleven nights, with each cause once, and
 without Kedro-Viz.
 
-The pictures of the README are its first screens in Chromium, 1,200 pixels wide.
+The pictures of the README are first screens in Chromium, 1,200 pixels wide: of the page of `--few`,
+and of the report that the README's retrainings leave.
 """
 
 import argparse
@@ -39,13 +40,11 @@ from tabular_lstm.cli import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 # Labelled rows at first, rows of a morning, rows that are scored, nights until a label comes.
-FIRST, ARRIVE, SCORED, LATE = 400, 8, 160, 2
+FIRST, ARRIVE, SCORED, LATE = 400, 8, 200, 2
 LABEL, KEY = "diabetes", "patient"
 SETTINGS = {
     "evaluation": {"bootstrap_resamples": 200, "importance_repeats": 1},
     "monitoring": {"false_alarms": 0.001},
-    # With so few test rows the default tolerance would hold up most candidates.
-    "promotion": {"tolerance": {"log_loss": 0.1, "roc_auc": 0.1}},
 }
 MMOL = 18.016  # mg/dl of glucose in one mmol/l
 DONE, FAILED, ALARM, UNTRUSTED = 0, 1, 3, 65  # exit codes
@@ -98,17 +97,30 @@ def with_leak(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(insulin_prescribed=table[LABEL])
 
 
+def swapped(table: pd.DataFrame) -> pd.DataFrame:
+    """Write 0 for 1, and 1 for 0, as a label."""
+    return table.assign(**{LABEL: 1 - table[LABEL]})
+
+
 def without_insulin(rows: pd.DataFrame) -> pd.DataFrame:
     """Leave a column out."""
     return rows.drop(columns="insulin")
 
 
 WEEKDAY = Cause("Eight patients arrive; the labels of two mornings ago are here.")
+TUESDAY = Cause(
+    "Eight patients arrive; two mornings ago was a Sunday, so no label comes.", labels=False
+)
 WEEKEND = Cause(
     "Weekend: nobody arrives, and no label comes.",
     {SCORING: Asked(DONE, UNCHANGED)},
     arrive=False,
     labels=False,
+)
+SWAPPED = Cause(
+    "In the laboratory's file, 0 and 1 are the wrong way round.",
+    {RETRAINING: Asked(UNTRUSTED, "Rejected"), MONITORING: Asked(ALARM, "log loss")},
+    change_table=swapped,
 )
 UNIT = Cause(
     "A new device writes glucose in mmol/l.",
@@ -126,10 +138,7 @@ GONE = Cause(
     change_rows=without_insulin,
     change_table=without_insulin,
 )
-NO_LABELS = Cause(
-    "The laboratory sends no labels this week.",
-    labels=False,
-)
+NO_LABELS = Cause("The laboratory sends no labels this week.", labels=False)
 KILLED = Cause(
     "The machine kills the retraining while it trains.",
     {RETRAINING: Asked(-9, "")},
@@ -137,7 +146,7 @@ KILLED = Cause(
 )
 BACK = Cause(
     "Weekend: a person rolls back to the champion before. What was rejected is judged against it.",
-    {RETRAINING: Asked(DONE, f"{UNCHANGED}|{JUDGED}")},
+    {RETRAINING: Asked(DONE, f"{UNCHANGED}.*rolled back|{JUDGED}")},
     arrive=False,
     labels=False,
     before=(("run", "--pipelines", "rollback"), Asked(DONE, "Rolled back")),
@@ -146,7 +155,7 @@ BEGIN = Cause("The first night: 400 patients with labels.", {RETRAINING: Asked(D
 AS_EVER = {
     RETRAINING: Asked(DONE, JUDGED),
     SCORING: Asked(DONE, "Scored"),
-    MONITORING: Asked(DONE, ""),
+    MONITORING: Asked(DONE, "have a label"),
 }
 
 
@@ -156,20 +165,20 @@ def causes(few: bool) -> list[Cause]:
         return [
             BEGIN,
             WEEKDAY,
-            WEEKDAY,
             UNIT,
             LEAK,
             GONE,
+            SWAPPED,
             KILLED,
             WEEKDAY,
             NO_LABELS,
             WEEKEND,
             BACK,
         ]
-    week = [WEEKDAY] * 5 + [WEEKEND] * 2
-    nights = [BEGIN, *week[1:], *week * 8][:60]
-    special = {8: UNIT, 9: UNIT, 16: LEAK, 24: GONE, 31: KILLED, 41: BACK, 55: BACK}
-    special |= dict.fromkeys(range(44, 48), NO_LABELS)
+    week = [WEEKDAY, TUESDAY, *[WEEKDAY] * 3, WEEKEND, WEEKEND]
+    nights = [BEGIN, WEEKDAY, *week[2:], *week * 8][:60]
+    special = {9: UNIT, 10: UNIT, 16: LEAK, 24: GONE, 31: KILLED, 38: SWAPPED, 41: BACK, 55: BACK}
+    special |= dict.fromkeys(range(42, 47), NO_LABELS)
     return [special.get(number, cause) for number, cause in enumerate(nights)]
 
 
@@ -219,8 +228,8 @@ class Replay:
         self.project, self.site = project, site
         rows = pd.read_csv(ROOT / "data/01_raw/diabetes.csv")
         self.rows = rows.assign(**{KEY: [f"P{number}" for number in range(len(rows))]})
-        self.arrived = [FIRST - ARRIVE, FIRST]  # how many rows there are after each night
-        self.known, self.began = 0, time.time()
+        self.arrived = [FIRST, FIRST + ARRIVE]  # how many rows there are after each night
+        self.known, self.began = FIRST, time.time()
         for name in ("conf", "pyproject.toml", ".telemetry"):
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, project / name)
@@ -235,14 +244,14 @@ class Replay:
 
     def night(self, number: int, cause: Cause) -> Night:
         """Let a night pass."""
-        self.began, before = time.time(), self.known
+        self.began = time.time()
         if cause.labels:
             self.known = self.arrived[-LATE]
-        known = self.known
         arrived = self.arrived[-1] + (ARRIVE if cause.arrive else 0)
         raw = self.project / "data/01_raw"
-        cause.change_table(self.rows[:known]).to_csv(raw / "diabetes.csv", index=False)
-        self.rows[:known][[KEY, LABEL]].to_csv(raw / "late_labels.csv", index=False)
+        table = cause.change_table(self.rows[: self.known])
+        table.to_csv(raw / "diabetes.csv", index=False)
+        table[[KEY, LABEL]].to_csv(raw / "late_labels.csv", index=False)
         if cause.arrive:
             rows = cause.change_rows(self.rows[arrived - SCORED : arrived]).drop(columns=LABEL)
             rows.to_csv(raw / "rows_to_score.csv", index=False)
@@ -252,7 +261,7 @@ class Replay:
             ended.append(self.run("rollback", cause.before[0], cause.before[1]))
         for name in (RETRAINING, SCORING, MONITORING):
             command, asked = ("run", "--pipelines", name), cause.asked.get(name, AS_EVER[name])
-            if name == RETRAINING and known == before and name not in cause.asked:
+            if name == RETRAINING and not cause.labels and name not in cause.asked:
                 asked = Asked(DONE, UNCHANGED)
             is_killed = cause.kill and name == RETRAINING
             ended.append(self.killed(command) if is_killed else self.run(name, command, asked))
@@ -263,7 +272,7 @@ class Replay:
         with heard() as lines:
             result = CliRunner().invoke(cli, [*command])
         lines += [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
-        log = "\n".join(lines).replace(f"{self.project}/", "")
+        log = self.text(lines)
         pattern = "ALARM" if result.exit_code == ALARM else OUTCOMES
         said = ["", *(line for line in log.splitlines() if re.match(pattern, line))]
         outcome = re.split(r" (?:Report|Predictions|To \w+ anyway): ", said[-1])[0]
@@ -281,9 +290,12 @@ class Replay:
                 lines.append(line.rstrip())
                 if "Training " in line:
                     process.kill()
-        return Ended(
-            RETRAINING, process.returncode, "Killed", "\n".join(lines), Asked(-9, "Training ")
-        )
+        asked = Asked(-9, "Training ")
+        return Ended(RETRAINING, process.returncode, "Killed", self.text(lines), asked)
+
+    def text(self, lines: Sequence[str]) -> str:
+        """Give lines of a log as one text, with paths from the project's folder on."""
+        return "\n".join(lines).replace(f"{self.project}/", "")
 
     def keep(self, number: int, ended: Sequence[Ended]) -> dict[str, str]:
         """Copy the logs and the pages of a night to the site."""
@@ -326,8 +338,10 @@ INDEX = """<!doctype html>
 <h1>{{ nights | length }} nights:
 {{ "%d did not end as they should" % wrong | length if wrong else "each ended as it should" }}</h1>
 <p>A table of patients grows. Each night a model is retrained, new rows are scored, and the model is
-monitored. The names of the runs lead to their logs.
-{% if viz %}<a href="viz/index.html">The pipelines in Kedro-Viz</a>{% endif %}</p>
+monitored. The names of the runs lead to their logs. With eight more labels, a candidate may be a
+little better or worse than the champion: the gate promotes or rejects it, and either is right.</p>
+{% if viz %}<p><a href="viz/index.html">The pipelines in Kedro-Viz</a> need a server:
+<code>python -m http.server --directory {{ folder }}</code></p>{% endif %}
 </section>
 <div class="box"><table class="stacked">
 <thead><tr><th>Night</th><th>What happens</th><th>How it ends</th><th>Read</th></tr></thead>
@@ -351,7 +365,9 @@ def write_index(site: Path, nights: Sequence[Night]) -> None:
     environment = Environment(
         loader=PackageLoader("tabular_lstm", "judging"), autoescape=True, trim_blocks=True
     )
-    page = environment.from_string(INDEX).render(nights=nights, viz=(site / "viz").exists())
+    page = environment.from_string(INDEX).render(
+        nights=nights, viz=(site / "viz").exists(), folder=site.name
+    )
     (site / "index.html").write_text(page)
 
 
@@ -379,11 +395,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 )
         if not options.few:
             build_viz(replay.project, site)
+        half_written = [str(path) for path in Path("data").rglob(".*.new")]
     write_index(site, nights)
     wrong = [night.number for night in nights if not night.as_asked]
     print(f"{len(nights)} nights in {time.monotonic() - began:.0f} s: {site}/index.html")
-    if wrong:
-        sys.exit(f"Nights that did not end as their cause asks for: {wrong}")
+    if wrong or half_written:
+        sys.exit(f"Nights that did not end as their cause asks for: {wrong}; {half_written=}")
 
 
 if __name__ == "__main__":

@@ -18,12 +18,19 @@ def test_each_night_ends_as_its_cause_asks_for_and_every_link_leads_somewhere(
     pipelines.set_requested(None)
     index = (site / "index.html").read_text()
     assert "11 nights:\neach ended as it should" in index
-    for cause in (nights.UNIT, nights.LEAK, nights.GONE, nights.KILLED, nights.BACK):
+    for cause in (
+        nights.UNIT,
+        nights.LEAK,
+        nights.GONE,
+        nights.SWAPPED,
+        nights.KILLED,
+        nights.BACK,
+    ):
         assert index.count(cause.words) == 1
     links = re.findall(r'href="([^"]+)"', index)
     assert len(links) > 40
     assert all((site / link).stat().st_size for link in links)
-    assert "insulin_prescribed" in (site / "night_05_retraining.txt").read_text()
+    assert "insulin_prescribed" in (site / "night_04_retraining.txt").read_text()
 
 
 def test_a_night_that_ends_otherwise_is_named() -> None:

@@ -230,7 +230,7 @@ def test_a_program_gets_what_the_task_has_and_is_refused_the_rest(tmp_path: Path
     assert number.predict(rows_of()).shape == (60,)
     for refused, said in (
         (lambda: number.predict_proba(rows_of()), "gives the number sick, but no probabilities"),
-        (lambda: classes.predict_interval(rows_of()), "of sick = 'bus', 'car', 'van', and no int"),
+        (lambda: classes.predict_interval(rows_of()), "of sick = 'bus', 'car', 'van', but no int"),
         (lambda: number.predict_interval(rows_of(), 0.3), r"coverage from 0\.5 to 0\.99, got 0\.3"),
     ):
         with pytest.raises(DataError, match=said):
