@@ -119,7 +119,7 @@ def test_impossible_values_and_unknown_names_are_refused_by_name(
         (
             PAIR | OF_HISTORY,
             {"network": {"kind": "keras", "build": "a.b"}},
-            ("no histories", "kind: ensemble"),
+            ("cannot read histories", "kind: ensemble"),
         ),
         (
             PAIR | OF_HISTORY,
