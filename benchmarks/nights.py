@@ -107,7 +107,7 @@ def without_insulin(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns="insulin")
 
 
-WEEKDAY = Cause("Eight patients arrive; the labels of two mornings ago are here.")
+WEEKDAY = Cause("Eight patients arrive, and the labels of earlier ones.")
 TUESDAY = Cause(
     "Eight patients arrive; two mornings ago was a Sunday, so no label comes.", labels=False
 )
@@ -118,7 +118,7 @@ WEEKEND = Cause(
     labels=False,
 )
 SWAPPED = Cause(
-    "In the laboratory's file, 0 and 1 are the wrong way round.",
+    "The file of the laboratory has 0 and 1 the wrong way round.",
     {RETRAINING: Asked(UNTRUSTED, "Rejected"), MONITORING: Asked(ALARM, "log loss")},
     change_table=swapped,
 )
@@ -165,6 +165,7 @@ def causes(few: bool) -> list[Cause]:
         return [
             BEGIN,
             WEEKDAY,
+            BACK,
             UNIT,
             LEAK,
             GONE,
@@ -173,7 +174,6 @@ def causes(few: bool) -> list[Cause]:
             WEEKDAY,
             NO_LABELS,
             WEEKEND,
-            BACK,
         ]
     week = [WEEKDAY, TUESDAY, *[WEEKDAY] * 3, WEEKEND, WEEKEND]
     nights = [BEGIN, WEEKDAY, *week[2:], *week * 8][:60]

@@ -30,7 +30,7 @@ def test_each_night_ends_as_its_cause_asks_for_and_every_link_leads_somewhere(
     links = re.findall(r'href="([^"]+)"', index)
     assert len(links) > 40
     assert all((site / link).stat().st_size for link in links)
-    assert "insulin_prescribed" in (site / "night_04_retraining.txt").read_text()
+    assert "insulin_prescribed" in (site / "night_05_retraining.txt").read_text()
 
 
 def test_a_night_that_ends_otherwise_is_named() -> None:
