@@ -35,7 +35,7 @@ def test_an_environment_has_a_folder_of_its_own(env: str | None, folder: str) ->
     "env", ["../other", "/tmp", "a b", "01_raw", "-x", ".hidden", "a;b", "a\nb", "conf/", ".."]
 )
 def test_a_path_is_no_environment(env: str) -> None:
-    with pytest.raises(DataError, match="expected the name of a folder in conf, of letters"):
+    with pytest.raises(DataError, match="expected the name of a folder in conf, with only letters"):
         refuse_no_name(env, "conf")
 
 

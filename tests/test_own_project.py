@@ -111,7 +111,9 @@ def test_an_own_pipeline_replaces_none_of_the_package(package: Path) -> None:
     assert packages_of_pipelines()["training"] == "tabular_lstm"
     assert "churn.pipelines" not in sys.modules
     file.parent.rename(file.parent.with_name("training"))
-    with pytest.raises(DataError, match="churn/pipelines/training: tabular_lstm has a pipeline of"):
+    with pytest.raises(
+        DataError, match="churn/pipelines/training: tabular_lstm already has a pipeline"
+    ):
         packages_of_pipelines()
 
 

@@ -198,7 +198,7 @@ def test_what_is_not_there_to_start_from_is_named(project: Project) -> None:
     assert "train_" in message
     assert "candidate" in message
     assert "@" not in message
-    assert message.endswith("run all: kedro run --env tutorial.")
+    assert message.endswith("run everything: kedro run --env tutorial.")
 
 
 def test_every_entry_of_the_catalog_is_used(project: Project) -> None:

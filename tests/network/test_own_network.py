@@ -323,5 +323,5 @@ def test_a_member_more_or_a_bomb_is_refused(whole: bytes) -> None:
 
 def test_it_is_no_estimator(tmp_path: Path) -> None:
     own("dense", SCHEMA).save(tmp_path / "own.keras")
-    with pytest.raises(DataError, match=r"and this network is of kind keras\. Score with"):
+    with pytest.raises(DataError, match=r"but this network is of kind keras\. Score with"):
         LSTMClassifier.load(tmp_path / "own.keras")
