@@ -154,7 +154,7 @@ def one_without_rows(nights: Nights) -> None:
     )
     states = nights.overview(code=1)
     assert states["es"]["needs"] == "failed"
-    assert states["es"]["new"] == ["retraining failed, was promoted"]
+    assert states["es"]["new"] == ["retraining failed, previously promoted"]
     assert states["at"]["new"] == []
 
 
@@ -169,7 +169,7 @@ def a_renamed_header(nights: Nights) -> None:
     assert next(name for name, state in states.items() if state["needs"] == "failed") == "es"
     assert days_since(states["es"]) == 1
     assert states["es"]["new"] == []
-    assert states["fr"]["new"] == ["retraining failed, was unchanged"]
+    assert states["fr"]["new"] == ["retraining failed, previously unchanged"]
     assert len(lines(nights.told)) == 1
     nights.notice()
 
@@ -186,7 +186,7 @@ def killed_in_the_middle(nights: Nights) -> None:
     assert not lines(nights.told)  # nobody is told of what is unchanged
     states = nights.overview(code=0)
     assert {state["needs"] for state in states.values()} == {"done", "waiting"}
-    assert states["be"]["new"] == ["retraining unchanged, was failed"]
+    assert states["be"]["new"] == ["retraining unchanged, previously failed"]
     assert all(nights.decisions(name) == ["promoted"] for name in ("be", "es", "fr"))
     assert days_since(states[NEVER]) == 3
 

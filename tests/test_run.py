@@ -119,7 +119,7 @@ def test_a_run_in_a_process_of_its_own_is_the_same_to_the_byte_and_logs_plainly(
     assert first.startswith("Judged: run ")
     assert "This run did not decide which model serves." in first
     assert "What drives the prediction glucose " in first
-    headings = ("The candidate beside", "The data", "The features", "The figures", "Small print")
+    headings = ("The models compared", "The data", "The features", "The figures", "Small print")
     for section, heading in zip(sections, headings, strict=True):
         assert section.startswith(heading)
 

@@ -103,7 +103,7 @@ def test_dates_words_and_an_ignored_column_go_from_the_csv_to_scored_parquet(
     assert of_csv["decision"].astype(str).tolist() == expected.tolist()
     assert summary_of(project)["decisions"].keys() == {"no", "yes"}
     assert summary_of(project)["unknown_categories"] == {"color": 20}
-    assert "'color': 51.3 % are of a category that the champion was not" in caplog.text
+    assert "'color': 51.3 % have a category that the champion was not" in caplog.text
 
     typed = new.drop(index=3).replace({"visit": {"never": None}})
     typed["visit"] = pd.to_datetime(typed["visit"], format="%d.%m.%Y")

@@ -191,7 +191,7 @@ def test_predictions_of_a_clock_that_was_ahead_hide_no_later_ones(
     # The run of today is named, whose outputs are all there.
     succeeds(here(*SCORING))
     unchanged = "had the same rows, champion, parameters and code"
-    assert f"{unchanged} {first['run_id']}" in caplog.text
+    assert f"Unchanged: run {first['run_id']} {unchanged}" in caplog.text
     succeeds(here(*SCORING, "--params", "scoring.force=true"))
     newest = finished(served)[1]["run_id"]
     assert first["run_id"] < newest < LATER[0]
