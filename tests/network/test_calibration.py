@@ -9,14 +9,11 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.metrics import f1_score
 
-from tabular_lstm.network.outputs import (
-    TEMPERATURES,
-    choose_threshold,
-    fit_temperature,
-    log_losses,
-)
+from tabular_lstm.network.outputs import OUTPUTS, TEMPERATURES, choose_threshold
 from tabular_lstm.parameters.hyperparameters import Objective
+from tabular_lstm.task import TWO_CLASSES
 
+OF_TWO = OUTPUTS[TWO_CLASSES]
 ACCURACY, F1 = Objective(kind="accuracy"), Objective(kind="f1")
 
 
@@ -52,11 +49,12 @@ def test_the_temperature_has_the_lowest_log_loss_of_all_and_undoes_overconfidenc
     times: float,
 ) -> None:
     labels, logits = overconfident(times)
-    temperature = fit_temperature(labels, logits)
+    outputs = logits[:, None]
+    temperature = OF_TWO.fit_temperature(labels, outputs)
     grid = np.geomspace(*TEMPERATURES, 2001)
-    losses = [log_losses(platt(labels), logits / candidate).mean() for candidate in grid]
+    losses = [OF_TWO.losses(platt(labels), outputs / candidate).mean() for candidate in grid]
     assert temperature == pytest.approx(grid[np.argmin(losses)], rel=2e-3)
-    assert log_losses(platt(labels), logits / temperature).mean() <= min(losses) + 1e-9
+    assert OF_TWO.losses(platt(labels), outputs / temperature).mean() <= min(losses) + 1e-9
     assert temperature == pytest.approx(times, rel=0.1)
 
 
@@ -73,7 +71,7 @@ def test_the_temperature_has_the_lowest_log_loss_of_all_and_undoes_overconfidenc
 def test_few_rows_on_their_side_do_not_make_a_probability_sure(
     labels: list[int], logits: list[float]
 ) -> None:
-    temperature = fit_temperature(np.array(labels), np.array(logits))
+    temperature = OF_TWO.fit_temperature(np.array(labels), np.array(logits)[:, None])
     probabilities = expit(np.array(logits) / temperature)
     assert probabilities.min() > 0.005
     assert probabilities.max() < 0.995

@@ -20,10 +20,11 @@ from tabular_lstm.network.member_training import (
     split,
     train_group,
 )
-from tabular_lstm.network.outputs import fit_temperature, outputs_of
+from tabular_lstm.network.outputs import OUTPUTS, outputs_of
 from tabular_lstm.network.plan import Plan, TrainingInputs, plan_training
 from tabular_lstm.rows.schema import HistoryLayout
 from tabular_lstm.rows.timeline import Roles, histories
+from tabular_lstm.task import TWO_CLASSES
 from tests.helpers.trainings import (
     SCHEMA,
     folds_of,
@@ -82,7 +83,8 @@ def losses_by_keras(
     parts = folds_of(labels, network.options.members)
     logits = member_logits(network, sequences)
     held_out = [of_member[part] for of_member, part in zip(logits, parts, strict=True)]
-    temperature = fit_temperature(labels[np.concatenate(parts)], np.concatenate(held_out))
+    outputs = np.concatenate(held_out)[:, None]
+    temperature = OUTPUTS[TWO_CLASSES].fit_temperature(labels[np.concatenate(parts)], outputs)
     return [
         log_loss(labels[part], expit(of_member / temperature), labels=[0, 1])
         for of_member, part in zip(held_out, parts, strict=True)

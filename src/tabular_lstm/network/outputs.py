@@ -82,40 +82,6 @@ class Calibration(Frozen):
         return np.concatenate([np.ravel(value) for value in self.model_dump().values()])
 
 
-def log_losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """Return the binary cross-entropy of each logit, in nats."""
-    return np.asarray(np.logaddexp(0, logits) - labels * logits)
-
-
-def fit_temperature(
-    labels: np.ndarray, logits: np.ndarray, weights: np.ndarray | None = None
-) -> float:
-    """Find the temperature with the lowest log loss of logits / temperature.
-
-    The labels are replaced by Platt's targets: (positives + 1) / (positives + 2) instead of 1, and
-    1 / (negatives + 2) instead of 0. Otherwise a few rows that are all classified correctly would
-    make every probability 0 or 1.
-
-    Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017;
-    the targets: Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
-
-    Examples:
-        >>> labels = np.array([0, 1, 1, 1])
-        >>> round(fit_temperature(labels, np.array([3.0, 3.0, 3.0, 3.0])), 2)
-        3.9
-    """
-    positives, rows = (
-        (np.count_nonzero(labels), len(labels))
-        if weights is None
-        else (np.sum(weights[labels > 0]), np.sum(weights))
-    )
-    negatives = rows - positives
-    targets = np.where(labels, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    return search_temperature(
-        lambda t: np.average(log_losses(targets, logits / t), weights=weights)
-    )
-
-
 def search_temperature(mean_loss: Callable[[float], Any]) -> float:
     """Find the temperature, within `TEMPERATURES`, whose mean loss is lowest."""
     # A scoring needs no search, and this import takes a sixth of a second.
@@ -297,10 +263,19 @@ class Outputs:
     def fit_temperature(
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
     ) -> float:
-        """Find the temperature with the lowest loss; see `outputs.fit_temperature`.
+        """Find the temperature with the lowest log loss of outputs / temperature.
 
-        If a row's class has n rows, the target of this class is (n + 1) / (n + 2). The other
-        classes share the rest evenly.
+        If a row's class has n rows, the target of this class is (n + 1) / (n + 2) instead of 1. The
+        other classes share the rest evenly. Otherwise a few rows that are all classified correctly
+        would make every probability 0 or 1.
+
+        Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML
+        2017; the targets: Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
+
+        Examples:
+            >>> labels = np.array([0, 1, 1, 1])
+            >>> round(OUTPUTS[TWO_CLASSES].fit_temperature(labels, np.full((4, 1), 3.0)), 2)
+            3.9
         """
         rows, classes = outputs.shape
         labels = targets.astype(int)
@@ -391,18 +366,18 @@ class _TwoClassOutputs(Outputs):
         return tf.sigmoid(outputs)
 
     def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-        return log_losses(targets, outputs[:, 0])
+        logits = outputs[:, 0]
+        return np.asarray(np.logaddexp(0, logits) - targets * logits)
 
     def fit_temperature(
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
     ) -> float:
-        return fit_temperature(targets, outputs[:, 0], weights)
+        return super().fit_temperature(targets, _of_both(outputs), weights)
 
     def shifted(
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None
     ) -> np.ndarray:
-        both_classes = np.hstack([np.zeros_like(outputs), outputs])
-        negative, positive = OUTPUTS[CLASSES].shifted(targets, both_classes, weights)
+        negative, positive = OUTPUTS[CLASSES].shifted(targets, _of_both(outputs), weights)
         return np.array([positive - negative])
 
     def calibration(
@@ -423,6 +398,11 @@ class _TwoClassOutputs(Outputs):
     ) -> np.ndarray:
         positive = expit(outputs[:, 0] / calibration.temperature)
         return np.stack([1 - positive, positive], 1)
+
+
+def _of_both(outputs: np.ndarray) -> np.ndarray:
+    """Return the logits of both classes, (rows, 2), from those of the positive class, (rows, 1)."""
+    return np.hstack([np.zeros_like(outputs), outputs])
 
 
 class _NumberOutputs(Outputs):
