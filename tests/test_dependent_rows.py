@@ -58,7 +58,7 @@ def test_a_run_warns_at_the_verdict_with_both_numbers_and_both_ways_out(police: 
     low, high = found["fall"]
     assert (
         f"{found['spread']:.2f} with such rows on both sides and {found['together']:.2f} with them "
-        f"together (a fall of {low:.2f} to {high:.2f}): the metrics of this run may be far too good"
+        f"together (a fall of {low:.2f} to {high:.2f}). The metrics of this run may be far too good"
     ) in warning
     assert all(way in warning for way in BOTH_WAYS)
     assert document(police, "08_reporting/verdict.json")[0] == warning
@@ -90,9 +90,10 @@ def test_of_a_key_that_repeats_it_is_said_that_each_of_its_rows_counts(
     police: Project,
 ) -> None:
     said = (
-        "column 'response_datetime', the key, has only 150 different values in 1038 rows, and each "
-        "row counts. If rows of one key are corrections of one row, keep the last one. If they "
-        "belong together and no column says so, name the key under columns.group"
+        "column 'response_datetime', the key, has only 150 different values in 1038 rows, and "
+        "every row counts. If rows with the same key are corrections of one row, keep only the "
+        "last. If they belong together and no other column says so, name the key under "
+        "columns.group"
     )
     declare(police, columns={**ROLES, "key": "response_datetime"}, **TINY)
     assert logged(*ROWS).count(said) == 1
@@ -165,7 +166,7 @@ def test_a_column_that_would_be_ignored_is_asked_about_by_the_first_rows(
     rows.assign(record_id=record, east=rows["officer_age"]).to_csv(path, index=False)
     monkeypatch.setattr("tabular_lstm.runs.new_environment.FIRST_ROWS", 700)
     page = succeeds(here("profile", "police.csv", "--env", "police"))
-    assert "columns.group: record_id. Or, if the rows are independent: leave it so" in page
+    assert "columns.group: record_id. Or, if the rows are independent: leave it" in page
     assert "together: only the first 700 rows were searched; a run searches all" in page
 
 

@@ -45,8 +45,8 @@ def test_a_retraining_does_not_promote_a_leak_until_conf_says_that_it_is_none(
     # It is said where it was found, and at the end.
     found = [line for line in lines if "account (0.9" in line]
     assert found[1:] == [last]
-    assert found[0].startswith("Possible leak, alone telling")
-    assert "possible leak, alone telling the label or much more of it" in last
+    assert found[0].startswith("Possible leak, which alone tells")
+    assert "possible leak, which alone tells the label, or tells much more about it" in last
     rejected = document(customers, "08_reporting/decision.json")
     failed = [check for check in rejected["judgement"]["checks"] if not check["passed"]]
     assert [check["name"] for check in failed] == ["data"]
@@ -59,7 +59,7 @@ def test_a_retraining_does_not_promote_a_leak_until_conf_says_that_it_is_none(
     assert "account (0.9" in headline.partition("</section>")[0]
     # A run without the gate warns in its verdict.
     verdict = document(customers, "08_reporting/verdict.json")
-    assert verdict[0].startswith("Possible leak, alone telling")
+    assert verdict[0].startswith("Possible leak, which alone tells")
     train = customers.rows("train")
     for roles in ({"known_in_time": ["account"]}, {"ignore": ["account"], "categorical": []}):
         declare(customers, columns={**ROLES, **roles}, **strict)
@@ -84,7 +84,7 @@ def test_a_strong_feature_is_asked_about_twice_in_the_log_and_is_promoted(projec
     assert lines[-1].startswith("Promoted run ")
     warning, repeated = [line for line in lines if "score (0.9" in line]
     assert warning.startswith("Strong feature, perhaps a leak, alone telling the label or much")
-    assert warning.endswith("Or, if they are known before it: columns.known_in_time: [score]")
+    assert warning.endswith("If known before the label: columns.known_in_time: [score]")
     assert repeated == f"Warning of this run: {warning}"
     decision = document(project, "08_reporting/decision.json")
     assert decision["judgement"]["data"]["possible_leaks"] == {}

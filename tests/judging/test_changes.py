@@ -102,10 +102,10 @@ def test_rows_that_belong_together_and_leaks_are_refused_always(
 ) -> None:
     leaks = {"Unnamed: 0": 1.0, "discharged": 0.954}
     leak = (
-        "possible leak, alone telling the label or much more of it than all other features (ROC "
-        "AUC): Unnamed: 0 (1.000), discharged (0.954): the metrics of this run may be far too "
-        "good. If they are known only after the label: columns.ignore: ['Unnamed: 0', discharged]. "
-        "Or, if they are known before it: columns.known_in_time: ['Unnamed: 0', discharged]"
+        "possible leak, which alone tells the label, or tells much more about it than all other "
+        "features do (ROC AUC): Unnamed: 0 (1.000), discharged (0.954). The metrics of this run "
+        "may be far too good. If known only after the label: columns.ignore: ['Unnamed: 0', "
+        "discharged]. If known before the label: columns.known_in_time: ['Unnamed: 0', discharged]"
     )
     refused = check_data(before, possible_leaks=leaks)
     assert (refused.passed, refused.sentence) == (False, leak)
@@ -119,7 +119,7 @@ def test_rows_that_belong_together_and_leaks_are_refused_always(
         assert checked.sentence == (
             "rows with the same 'day' (90 values, 900 rows) mostly have the same label. A quick "
             "model's ROC AUC is 0.93 with such rows on both sides and 0.69 with them together (a "
-            "fall of 0.20 to 0.30): the metrics of this run may be far too good. Name the column: "
+            "fall of 0.20 to 0.30). The metrics of this run may be far too good. Name the column: "
             "columns.group: day. Or, if the rows are independent: split.independent: [day]"
         )
     also = check_data(dependent_rows=dependent, possible_leaks=leaks, label_share=0.9).sentence
@@ -169,7 +169,7 @@ def test_a_possible_leak_of_a_number_is_named_with_its_measure() -> None:
     checked = check_data(
         None, possible_leaks={"paid": 0.9991}, split=split, **label_facts(number(1.0))
     )
-    assert "than all other features (R²): paid (0.999)" in checked.sentence
+    assert "than all other features do (R²): paid (0.999)" in checked.sentence
 
 
 # Drift of two classes

@@ -66,7 +66,7 @@ def test_a_retraining_tells_how_long_histories_are_and_how_good_it_is_by_that(
     project.run("retraining", split={"test_fraction": 0.4})
     metrics = project.metrics()
 
-    counted = {"histories": "8 rows at most of each patient, by visit", "customers": PATIENTS}
+    counted = {"histories": "at most 8 rows of each patient, by visit", "customers": PATIENTS}
     assert metrics["data"] | counted == metrics["data"]
     each = f"{len(rows) / PATIENTS:.1f} rows each on average"
     said = f"{counted['histories']}: {PATIENTS} customers, {each}"

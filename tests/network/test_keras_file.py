@@ -241,7 +241,7 @@ NOT_AS_KERAS = "is not in model.weights.h5 as Keras writes an array"
         (claiming_more, "and the whole file has"),
         (configured(options__units=[GB]), "as config.json declares"),
         (configured(options__members=GB), "as config.json declares"),
-        (configured(schema__steps=GB), "1000000000 steps of 2 are no shape for 4 features"),
+        (configured(schema__steps=GB), "1000000000 steps of 2 do not fit 4 features"),
         (created("embed/vars/1", (2, 3, 7, 3), np.float32), NOT_AS_KERAS),
         (created(VECTORS, data=ZEROS, compression="gzip"), NOT_AS_KERAS),
         (created(BIAS, (2, 3, 1, 3), np.float32, **PASSWORDS), NOT_AS_KERAS),

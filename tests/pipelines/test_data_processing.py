@@ -257,8 +257,8 @@ def test_a_feature_that_alone_tells_the_classes_apart_is_named_in_log_and_summar
     _, _, summary = split_rows(valid(rows), SOURCE, COLUMNS, SplitOptions())
     assert summary.possible_leaks == {"c": 1}
     (warning,) = messages(caplog, logging.WARNING)
-    assert warning.startswith("Possible leak, alone telling the label")
-    assert ": c (1.000): the metrics of this run may be far too good" in warning
+    assert warning.startswith("Possible leak, which alone tells the label")
+    assert ": c (1.000). The metrics of this run may be far too good" in warning
     caplog.clear()
     _, _, summary = split_rows(valid(background()), SOURCE, COLUMNS, SplitOptions())
     assert summary.possible_leaks == {}
@@ -348,7 +348,7 @@ def test_rows_of_one_key_on_two_sides_are_refused(
     second = test.index[0]
     key = train["b"].iloc[0]
     rows[second - 1] = (rows[second - 1][0], key, *rows[second - 1][2:])
-    said = f"1 test row with the key of a train row, such as row {second} with b '{key}'"
+    said = f"1 test row with the same key as a train row, such as row {second} with b '{key}'"
     with pytest.raises(DataError, match=said):
         split_rows(valid(rows, declared), SOURCE, declared, split)
 

@@ -224,7 +224,7 @@ def test_what_may_be_a_mistake_in_a_history_is_named(caplog: pytest.LogCaptureFi
     again = cells.loc[[THIRD]].assign(sick="")
     made = sets_of(pd.concat([cells, again], ignore_index=True), columns)
     assert doses(made, LAST).count(103) == 2
-    words = "'id', the key, has only 150 different values in 151 rows, and each row counts. If"
+    words = "'id', the key, has only 150 different values in 151 rows, and every row counts. If"
     assert words in caplog.text
 
 

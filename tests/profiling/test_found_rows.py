@@ -45,7 +45,9 @@ def test_a_possible_leak_is_asked_about_before_a_group_with_three_ways_out() -> 
     left.loc[:89, "status"], left.loc[90:, "status"] = "closed", "open"
     first = next(iter(proposed(left, "left")[0].unsure))
     assert first.startswith("possible leak: status (")
-    assert "name it under ignore; if before, under known_in_time; if rows of one value" in first
+    assert (
+        "name it under ignore; if before, under known_in_time; if rows with the same value" in first
+    )
     clean = proposed(left.drop(columns="status"), "left")[0]
     assert not any(doubt.startswith("possible leak") for doubt in clean.unsure)
 
@@ -66,7 +68,7 @@ def test_rows_that_belong_together_are_asked_about_with_both_ways_out() -> None:
     first = next(iter(proposal.unsure))
     assert first.startswith("rows with the same 'visit_no' (400 values, 1,600 rows) mostly have ")
     assert first.endswith(
-        "Name the column: columns.group: visit_no. Or, if the rows are independent: leave it so"
+        "Name the column: columns.group: visit_no. Or, if the rows are independent: leave it"
     )
     # A column without a name is none.
     unnamed = pd.DataFrame(cells).rename(columns={"visit_no": "Unnamed: 0"})
@@ -272,7 +274,7 @@ def test_many_codes_of_any_name_are_asked_about_with_the_whole_block() -> None:
     proposal, history, (said,) = proposed(rows, "cancelled")
     assert history is None
     assert proposal.choices["contract"].role == "categorical"
-    block = said.partition("write history: ")[2].partition(", and name both")[0]
+    block = said.partition("write history: ")[2].partition(", and name neither")[0]
     written = yaml.safe_load(block)
     assert 60 <= days_of(written) <= 75
     written.pop("known_after")
@@ -292,14 +294,14 @@ def test_rows_of_one_time_are_counted() -> None:
     (said,) = [
         said
         for said, names in proposed(rows, "cancelled")[0].unsure.items()
-        if names == ["day"] and "each other" in said
+        if names == ["day"] and "the other's past" in said
     ]
     assert said.startswith(
-        f"{count:.1%} of the rows have the time of another row of their customer"
+        f"{count:.1%} of the rows have the same time as another row of their customer"
     )
     assert said.endswith("name both: order: [day, that column]")
     once = rows.drop_duplicates(["customer", "day"])
-    assert not any("each other" in said for said in proposed(once, "cancelled")[0].unsure)
+    assert not any("the other's past" in said for said in proposed(once, "cancelled")[0].unsure)
 
 
 def test_visits_on_one_day_an_odd_date_and_a_shuffled_file_are_no_objection() -> None:

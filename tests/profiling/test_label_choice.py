@@ -163,7 +163,7 @@ def test_where_only_the_alphabet_chooses_the_positive_class_it_is_unsure(
     found = label({"age": AGES, "y": values * 15})
     assert found.task.classes[1] == min(values)
     assert found.unsure == [
-        f"positive class: '{min(values)}' is only the first by the alphabet; "
+        f"positive class: '{min(values)}' is only the first in the alphabet; "
         f"--positive '{max(values)}' chooses the other one",
         FEW.format(f"{values[0]}: 15, {values[1]}: 15"),
     ]

@@ -133,7 +133,8 @@ def test_some_columns_may_be_left_out(columns: list[str] | list[int]) -> None:
 )
 def test_an_argument_that_would_not_count_is_refused(argument: str, value: Any) -> None:
     message = refusal("a,y\n01,NA\n", **{argument: value})
-    assert re.match(f"rows.csv: the catalog says .*{argument}", message)
+    assert " the catalog" in message
+    assert argument in message
 
 
 @pytest.mark.parametrize("argument", ["decimal", "thousands"])
@@ -148,7 +149,7 @@ def test_a_mark_of_numbers_is_one_that_no_number_holds_otherwise(argument: str, 
 @pytest.mark.parametrize("marks", [{"thousands": "."}, {"decimal": ",", "thousands": ","}])
 def test_one_mark_cannot_mean_two_things(marks: dict[str, str]) -> None:
     message = refusal("a;y\n1;0\n", sep=";", **marks)
-    assert "expected a mark other than that of decimal" in message
+    assert "expected a different mark from decimal's" in message
     assert "name both" in message
 
 
@@ -194,7 +195,7 @@ def test_a_header_without_rows_is_refused(text: str) -> None:
 def test_a_wrong_delimiter_is_refused(delimiter: str, given: dict[str, Any]) -> None:
     message = refusal("a,b,y\n1,2,0\n3,4,1\n".replace(",", delimiter), **given)
     assert f"the header is not a list of names with {given.get('sep', ',')!r} between" in message
-    assert "kedro profile rows.csv finds them out" in message
+    assert "kedro profile rows.csv finds both" in message
 
 
 @pytest.mark.parametrize(
@@ -240,7 +241,7 @@ def test_a_row_longer_than_a_piece_is_refused(quote: str, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("end", ["", "\n", ",1", "\nend,end"])
 def test_a_quote_that_never_closes_does_not_swallow_rows(end: str) -> None:
     message = refusal(f'a,y\n1,0\n2,"1\n3,0{end}')
-    assert message.startswith("rows.csv: row 2: expected 2 cells as there are columns, got a quote")
+    assert message.startswith("rows.csv: row 2: expected 2 cells, one for each column, got a quote")
 
 
 @pytest.mark.parametrize("header", ['"a,y', 'a,"y', 'a,"b,y'])

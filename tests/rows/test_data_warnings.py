@@ -399,7 +399,7 @@ def test_texts_that_people_take_for_one_are_named(
     texts = pd.Series(["K1", one, other, one], dtype="str")
     rows = pd.DataFrame({"id": texts, "town": texts})
     warn_of_spellings(rows, columns_of(key="id", categorical=["town"]), "rows.csv")
-    assert ["of 2. If they are the same" in said for said in caplog.messages] == [True] * warned
+    assert ["of 2. If they mean the same" in said for said in caplog.messages] == [True] * warned
 
 
 def test_the_advice_on_a_leak_can_be_copied_into_conf() -> None:

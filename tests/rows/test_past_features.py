@@ -272,7 +272,7 @@ def test_one_name_for_two_features_is_refused(columns: dict[str, Any], name: str
     texts = [column for column, value in columns.items() if isinstance(value, str)]
     for column in texts:  # else nothing changes within a patient
         rows.loc[::2, column] = "other"
-    with pytest.raises(DataError, match=f"Column '{name}' has the name of a feature that"):
+    with pytest.raises(DataError, match=f"Column '{name}' has the same name as a feature that"):
         schema_of("two classes", rows, categorical=sorted({"ward", *texts}))
 
 

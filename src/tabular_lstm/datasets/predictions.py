@@ -142,7 +142,7 @@ class ScoringPlanDataset(AbstractDataset[ScoringPlan, None]):
 
     def load(self) -> None:
         """Refuse to load: a plan can only be saved."""
-        raise DataError(f"{self._folder}: the catalog's entry predictions gives predictions.")
+        raise DataError(f"{self._folder}: load predictions by the catalog's entry predictions.")
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._folder}

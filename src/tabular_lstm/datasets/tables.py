@@ -102,8 +102,8 @@ def _path_of(name: str, entry: Any) -> str:
     if arguments.get("type") not in kinds or "://" in path or not is_kept:
         raise DataError(
             f"The catalog's entry '{name}': a scoring writes it part by part, so only its path may "
-            f"differ from conf/base: expected type {kinds[0]}, a filepath of this machine, and all "
-            "else as there."
+            f"differ from conf/base: expected type {kinds[0]}, a filepath on this machine, and "
+            "everything else as it is there."
         )
     return path
 

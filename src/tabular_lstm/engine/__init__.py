@@ -45,7 +45,7 @@ class Engine:
         """Keep what conf asks for; raise a DataError if that is Dask and the extra is missing."""
         if options.kind == "dask" and find_spec("distributed") is None:
             raise DataError(
-                "engine.kind is dask, and the package distributed is not installed. Install the "
+                "engine.kind is dask, but the package distributed is not installed. Install the "
                 "extra: pip install 'tabular-lstm[cluster]'; or set engine.kind: local."
             )
         self._options = options

@@ -60,7 +60,7 @@ class Cluster:
         for name in ("distributed", "distributed.client"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", message="Sending large graph", module="distributed")
-        self._address = options.address or f"{options.workers} processes of this machine"
+        self._address = options.address or f"{options.workers} processes on this machine"
         with contextlib.ExitStack() as stack:
             scheduler = options.address or stack.enter_context(self._started(options))
             self._client = self._connected(scheduler)

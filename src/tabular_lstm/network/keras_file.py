@@ -141,7 +141,7 @@ def _check_arguments(arguments: Arguments) -> None:
     for layout in (schema, schema.row or schema):
         _refuse_unless(
             0 <= layout.padded_slots < layout.features_per_step,
-            f"{layout.steps} steps of {layout.features_per_step} are no shape for "
+            f"{layout.steps} steps of {layout.features_per_step} do not fit "
             f"{len(layout.features)} features",
         )
 

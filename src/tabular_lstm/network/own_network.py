@@ -123,7 +123,7 @@ class OwnNetwork:
         if (kind := configuration["class_name"]) != "Functional":
             raise ValueError(f"expected keras.Model(inputs, outputs), got a model of class {kind}")
         for layer, found in _foreign(configuration):
-            raise ValueError(f"layer '{layer}' has {found}, which is not Keras' own or runs code")
+            raise ValueError(f"layer '{layer}' has {found}, which is not from Keras or runs code")
         return cls(settings, content, file)
 
     @property

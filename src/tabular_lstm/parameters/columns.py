@@ -107,7 +107,7 @@ class History(Parameters):
     def _columns_differ(self) -> Self:
         names = filter(None, (self.of, self.order, self.then, self.chosen_by))
         if any(name == other for name, other in combinations(names, 2)):
-            raise ValueError("of, each of order, and predict: expected a different column for each")
+            raise ValueError("of, order and predict: expected different columns")
         return self
 
     @property
@@ -146,7 +146,7 @@ class History(Parameters):
     def words(self) -> str:
         """Say in words which rows form a history."""
         by = " and ".join(map(shown, filter(None, (self.order, self.then))))
-        return f"{counted(self.steps, 'row')} at most of each {shown(self.of)}, by {by}"
+        return f"at most {counted(self.steps, 'row')} of each {shown(self.of)}, by {by}"
 
 
 # Split --------------------------------------------------------------------------------------------
@@ -401,13 +401,13 @@ class ColumnsOptions(Parameters):
             forms = forms_of(form_or_forms)
             if unclear := [form for form in forms if form is not None and not _says_a_day(form)]:
                 raise ValueError(
-                    f"dates of '{name}': the format {unclear[0]!r} does not say year, month and "
-                    "day on any machine; expected one such as '%d.%m.%Y', or null for ISO 8601"
+                    f"dates of '{name}': the format {unclear[0]!r} does not give year, month and "
+                    "day on every machine; expected one such as '%d.%m.%Y', or null for ISO 8601"
                 )
             if unlike := [pair for pair in permutations(forms, 2) if read_differently(*pair)]:
                 raise ValueError(
-                    f"dates of '{name}': {in_words([*unlike[0]])} read one text as different days; "
-                    "expected formats that never do. Write the column in one of them"
+                    f"dates of '{name}': {in_words([*unlike[0]])} read the same text as different "
+                    "days; expected formats that never do. Write the column in one of them"
                 )
         for name, (low, high) in self.bounds.items():
             if low is not None and high is not None and low > high:

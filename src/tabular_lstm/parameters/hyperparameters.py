@@ -157,7 +157,7 @@ class NetworkOptions(Parameters):
                 f"churn.networks.build; kind: ensemble expects none of {', '.join(others)}"
             )
         if self.folds == 1:
-            raise ValueError("folds = 1: expected 2 or more, or 0 for one model, of all rows")
+            raise ValueError("folds = 1: expected 2 or more, or 0 for a single model of all rows")
         return self
 
 
@@ -288,8 +288,8 @@ def _fault_of_costs(task: Task, objective: Objective) -> str | None:
     for place, (name, row) in enumerate(zip(task.classes, matrix, strict=True)):
         if not min(row) == row[place] < max(row):
             return (
-                f" of {name!r} are {[*row]}; expected that the right decision, number {place + 1}, "
-                "costs least"
+                f" of {name!r} are {[*row]}; expected the correct decision, number {place + 1}, "
+                "to cost least"
             )
     return None
 

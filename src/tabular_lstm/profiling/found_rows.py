@@ -70,7 +70,7 @@ SURPRISE = 20
 LABELLED, BELOW, OF_DEVIATION, MARGIN = 0.95, 0.01, 0.2, 16
 ASK = (
     "history: rows of one {of} ({count}) hardly ever have the same {order}. If {order} is their "
-    "time, write history: {block}, and name both columns nowhere else"
+    "time, write history: {block}, and name neither column anywhere else"
 )
 PROPOSED = (
     "history: a row is predicted from itself and the earlier rows of its {of}. If only the last "
@@ -78,13 +78,14 @@ PROPOSED = (
     "rows of one {of} are independent, remove the block history, and name {of} under ignore"
 )
 TIED = (
-    "{:.1%} of the rows have the time of another row of their customer: they are not each other's "
-    "past. If numbers in a second column tell which is earlier, name both: order: [{}, that column]"
+    "{:.1%} of the rows have the same time as another row of their customer, so neither is part of "
+    "the other's past. If the numbers in a second column tell which is earlier, name both: order: "
+    "[{}, that column]"
 )
 KIND = (
     "predict: only rows of {}: {} have a label, so a scoring predicts the last such row of each "
     "customer. If it should predict several rows of a customer, or no row whose label is known, "
-    "mark the rows to predict with 1 in a column, and write in place of the line: predict: COLUMN"
+    "mark the rows to predict with 1 in a column, and replace the line by predict: COLUMN"
 )
 UNKNOWN = (
     "known_after: the rows do not show how long a label takes. If later rows should use earlier "
@@ -93,9 +94,10 @@ UNKNOWN = (
 )
 
 LEAK = (
-    "{}: {} alone tells the label, or much more of it than all other features ({}). If it is known "
-    "only after the label, or after the moment of the prediction, name it under ignore; if before, "
-    "under known_in_time; if rows of one value belong together, under group alone"
+    "{}: {} alone tells the label, or tells much more about it than all other features do ({}). If "
+    "it is known only after the label, or after the moment of the prediction, name it under "
+    "ignore; if before, under known_in_time; if rows with the same value belong together, under "
+    "group alone"
 )
 
 

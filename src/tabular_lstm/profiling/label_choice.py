@@ -41,8 +41,7 @@ NO_TASK = (
 
 # What may be unsure about the label.
 SET_ASIDE = (
-    "label: {} {}, such as '{}', will go to quarantine; where there is no label, leave the cell "
-    "empty"
+    "label: {} {}, such as '{}', will go to quarantine; if there is no label, leave the cell empty"
 )
 FEW_ROWS = (
     f"label: classes of fewer than {JUDGED} rows: {{}}. A promotion needs {LEAST} test rows of "
@@ -50,7 +49,7 @@ FEW_ROWS = (
     f"{FEW} rows are left out, and their rows go to quarantine: collect more, or put rare classes "
     "together"
 )
-ALIKE = "label: {} differ by their spelling alone: if they are one class, write them alike"
+ALIKE = "label: {} differ only in spelling: if they are one class, spell them the same way"
 FEW_NUMBERS = (
     "label: few distinct numbers: classes or an amount? To read them the other way: --task {}"
 )
@@ -280,9 +279,9 @@ def _two_classes(
     # The first reason that tells the values apart; the positive class has the greater rank.
     reasons = [
         (_meaning(first, second), _meaning(second, first), "by the word"),
-        (*(numbers if are_numbers else (0, 0)), "the greater number"),
+        (*(numbers if are_numbers else (0, 0)), "the larger number"),
         (-classes[first], -classes[second], "the rarer one"),
-        (1, 0, "only the first by the alphabet"),
+        (1, 0, "only the first in the alphabet"),
     ]
     of_first, of_second, why = next(reason for reason in reasons if reason[0] != reason[1])
     negative, positive = (second, first) if of_first > of_second else (first, second)

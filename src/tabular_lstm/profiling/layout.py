@@ -82,7 +82,7 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
     first, *below = rows_of(lines[above:], file, dialect)
     if not is_header(first, below):
         load_args["header"] = None
-        unsure.append(f"header: the first line was read as a row: {_few(first)}; or for names?")
+        unsure.append(f"header: the first line was read as a row: {_few(first)}; or is it names?")
     return Layout(load_args, unsure)
 
 

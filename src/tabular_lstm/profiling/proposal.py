@@ -27,12 +27,12 @@ FEATURES = ("number", "categorical", "dates")  # roles
 # What may be unsure about a column.
 KEY = "key: does each row keep this value in later files? If not, ignore the column"
 GROUP = (
-    "group: rows of one value go to one side, and the column is no feature; if it is an amount, "
-    "remove the line; if it names a row that later files correct, give --key"
+    "group: rows with the same value go to one side, and the column is not a feature; if it is an "
+    "amount, remove the line; if it names a row that later files correct, give --key"
 )
 IN_TIME = (
-    "these dates first occur in the order of time: to judge a model on the newest rows, name the "
-    "column under time too, add split: {kind: time}, leave its format under dates, and remove a "
+    "these dates first occur in chronological order: to judge a model on the newest rows, name the "
+    "column under time too, add split: {kind: time}, leave its format under dates, and remove any "
     "line of group"
 )
 TAKEN_AS_MISSING = "missing: values that stand apart were taken for 'not measured'; were they?"
@@ -44,9 +44,9 @@ ODD_CELLS = (
     "name them under missing, or name the unit of numbers under units"
 )
 SHORT_YEARS = "dates: years 00 to 68 are read as 2000 to 2068, and 69 to 99 as 1969 to 1999; right?"
-CODED = "categorical: few whole numbers, codes by their names; if they are amounts, remove them"
+CODED = "categorical: few whole numbers, named like codes; if they are amounts, remove them"
 MAY_BE_CODES = (
-    "whole numbers, codes by the name, are read as amounts: if they are codes, name the column "
+    "whole numbers, named like codes, are read as amounts: if they are codes, name the column "
     "under categorical"
 )
 HARDLY_SHARED = (
@@ -157,7 +157,7 @@ def _choices(table: TableProfile, label: ProposedLabel, key: str | None) -> dict
     if key is not None:
         choices[key] = Choice("key", "as you chose")
     elif named := _key_of(table, label.name):
-        choices[named] = Choice("key", "a value of its own in each row", (KEY,))
+        choices[named] = Choice("key", "a different value in each row", (KEY,))
     left = [column for column in table.columns if column.name not in choices]
     features = {column.name for column in left if of_kind(column).role in FEATURES}
     for group in [c for c in left if _is_group(c) and features - {c.name}][:1]:
@@ -200,7 +200,7 @@ def of_kind(column: ColumnProfile) -> Choice:
     named = names_an_identifier(name) and is_discrete(column) and column.distinct > FEW
     is_scattered = column.distinct > max(FEW, MOST_CATEGORIES * column.cells.present)
     are_codes = is_discrete(column) and 2 < values <= CODES and names_a(name, "code")
-    row = "it numbers the rows" if column.in_order else "a value of its own in nearly each row"
+    row = "it numbers the rows" if column.in_order else "a different value in nearly every row"
     forms, dates = [*column.formats], sum(column.formats.values())
     shares = [f"{in_words(form)} in {n / dates:.1%}" for form, n in column.formats.items()]
     scattered = f"{column.distinct} distinct values in {counted(column.cells.present, 'row')}"
@@ -211,14 +211,14 @@ def of_kind(column: ColumnProfile) -> Choice:
         (bool(UNNAMED.fullmatch(name)) and not column.in_order, "ignore", unnamed, ()),
         (named, "ignore", f"an identifier by its name, of {column.distinct} values", ()),
         (kind == "identifier", "ignore", row, ()),
-        (kind == "empty", "ignore", "no cell holds anything", ()),
+        (kind == "empty", "ignore", "all cells are empty", ()),
         (kind == "constant", "ignore", f"always {shown(column.example)}", ()),
         (kind == "text", "ignore", "free text", ()),
         (len(forms) > 1, "dates", f"written as {' and '.join(shares)}", ()),
         (kind == "date", "dates", f"written as {in_words(forms)}", ()),
         (kind == "category" and is_scattered, "ignore", scattered, (HARDLY_SHARED,)),
         (kind == "category", "categorical", counted(column.distinct, "value"), ()),
-        (are_codes, "categorical", f"{column.distinct} whole numbers, codes by its name", (CODED,)),
+        (are_codes, "categorical", f"{column.distinct} whole numbers, named like codes", (CODED,)),
         (True, "number", span, ()),
     ]
     role, why, unsure = next(rule[1:] for rule in rules if rule[0])
@@ -250,7 +250,7 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
         asked = {
             # A question mark is surely a missing value; another text may be a category.
             TAKEN_AS_MISSING: bool({*column.codes} - {"?"}),
-            f"{alike} differ by their spelling alone: if they are one category, write them alike": (
+            f"{alike} differ only in spelling: if they are one category, spell them the same way": (
                 bool(alike)
             ),
         }
@@ -285,7 +285,7 @@ TO_SCORE = """\
 # (a label is not needed; histories need all earlier rows, and the label's column, which may be
 # empty). Another place for one run: --params rows_to_score=FILE"""
 STEPS = "rows of a history at most, its own included"
-KNOWN_AFTER = "by then the labels here had come; write more if some take longer or come in batches"
+KNOWN_AFTER = "labels here were known by then; write more if some take longer or come in batches"
 NOT_KNOWN = "    # known_after: # the longest time until a label is known; later rows then use it"
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")
@@ -327,7 +327,7 @@ def parameters_text(proposal: Proposal) -> str:
     """Write the parameters of the columns; a column that is not named is a feature of numbers."""
     label = proposal.label
     lines = [
-        "# What the columns mean, proposed by kedro profile: read it.",
+        "# What the columns mean, as proposed by kedro profile: check it.",
         "# A column that is not named here is a numeric feature.",
         *_doubts(_sentences(proposal)),
         "columns:",

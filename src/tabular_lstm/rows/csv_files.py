@@ -27,9 +27,7 @@ MARK = r"[ -*,./:-@\[-`{-~\t]"
 Mark = Annotated[StrictStr, matching(MARK, "one ASCII mark")]
 Character = Annotated[
     StrictStr,
-    matching(
-        rf"{MARK}|[+-]", "one ASCII character that is no letter, no digit and no end of a line"
-    ),
+    matching(rf"{MARK}|[+-]", "one ASCII character other than a letter, a digit or a line break"),
 ]
 Natural = Annotated[StrictInt, Field(ge=0, le=sys.maxsize)]
 Columns = Annotated[list[StrictStr | StrictInt], Field(min_length=1)]
@@ -59,8 +57,8 @@ class LoadArguments(Parameters):
             raise ValueError("quotechar: expected a character other than the one between cells")
         if (self.decimal or POINT.decimal) == self.thousands:
             raise ValueError(
-                "thousands: expected a mark other than that of decimal; name both, such as "
-                "{decimal: ',', thousands: '.'}"
+                "thousands: expected a different mark from decimal's; name both, such as {decimal: "
+                "',', thousands: '.'}"
             )
         return self
 
@@ -78,7 +76,7 @@ def read_arguments(file: str, load_args: dict[str, Any]) -> LoadArguments:
         given = {name: value for name, value in load_args.items() if (name, value) != INFER}
         return LoadArguments.model_validate(given)
     except ValueError as error:
-        raise DataError(f"{file}: the catalog says load_args: {error}.") from error
+        raise DataError(f"{file}: the catalog's load_args: {error}.") from error
 
 
 def dialect_of(load_args: dict[str, Any]) -> dict[str, str]:
@@ -146,8 +144,8 @@ def _is_row(cells: list[str]) -> bool:
 
 def _no_csv(file: str, error: Exception) -> DataError:
     return DataError(
-        f"{file}: the first lines are no CSV: {error}. Close the quote that opens a cell, or name "
-        "the right quotechar in the catalog's load_args."
+        f"{file}: the first lines are not CSV: {error}. Close the quote that opens a cell, or "
+        "name the right quotechar in the catalog's load_args."
     )
 
 
@@ -199,8 +197,8 @@ def _column_names(raw_names: Sequence[Any], file: str, delimiter: str) -> list[s
     if is_alone or any("\0" in name for name in names):
         raise DataError(
             f"{file}: the header is not a list of names with {delimiter!r} between them: "
-            f"{shown(names[0])!r}. Is the delimiter or the encoding another one? kedro profile "
-            f"{file} finds them out, and load_args in the catalog names them."
+            f"{shown(names[0])!r}. Is the delimiter or the encoding a different one? kedro "
+            f"profile {file} finds both; name them in the catalog's load_args."
         )
     refuse_repeated_names(names, file)
     return names
@@ -212,7 +210,7 @@ def _chosen_columns(names: list[str], file: str, usecols: list[Any] | None) -> l
     chosen = names if usecols is None else [by_place.get(column, column) for column in usecols]
     if unknown := [name for name in chosen if name not in names]:
         raise DataError(
-            f"{file}: the catalog says usecols: {usecols!r}; expected names or places (from 0) "
+            f"{file}: usecols in the catalog is {usecols!r}; expected names or positions (from 0) "
             f"of columns, got {unknown[0]!r}. It has: {', '.join(names)}."
         )
     return [name for name in names if name in chosen]
@@ -327,9 +325,9 @@ def _parsed(
 
 def _malformed(file: str, row: str, names: list[str], fault: str) -> DataError:
     return DataError(
-        f"{file}: {row}: expected {len(names)} cells as there are columns, got "
-        f"{fault}. Rows are counted from 1 below the header; a cell that holds the "
-        "delimiter, a quote or a line end needs a quote before it and a quote after it."
+        f"{file}: {row}: expected {len(names)} cells, one for each column, got {fault}. Rows are "
+        "counted from 1 below the header; a cell that contains the delimiter, a quote or a line "
+        "break must be enclosed in quotes."
     )
 
 

@@ -33,9 +33,9 @@ from tabular_lstm.task import Task
 logger = logging.getLogger(__name__)
 
 REPEATED_KEYS = (
-    "%s: column '%s', the key, has only %d different values in %d rows, and each row counts. If "
-    "rows of one key are corrections of one row, keep the last one. If they belong together and no "
-    "column says so, name the key under columns.group"
+    "%s: column '%s', the key, has only %d different values in %d rows, and every row counts. "
+    "If rows with the same key are corrections of one row, keep only the last. If they belong "
+    "together and no other column says so, name the key under columns.group"
 )
 
 
@@ -188,10 +188,10 @@ def said_of_leaks(kind: str, leaks: Mapping[str, float], task: Task) -> list[str
     """Say in a sentence, if there are any leaks of this kind, which they are and what to do."""
     names = yaml.safe_dump([*leaks][:LISTED], default_flow_style=True, width=inf).strip()
     return [
-        f"{kind}, alone telling the label or much more of it than all other features "
-        f"({task.told_by}): {leaks_in_words(leaks)}: the metrics of this run may be "
-        f"far too good. If they are known only after the label: columns.ignore: {names}. Or, if "
-        f"they are known before it: columns.known_in_time: {names}"
+        f"{kind}, which alone tells the label, or tells much more about it than all other "
+        f"features do ({task.told_by}): {leaks_in_words(leaks)}. The metrics of this run may be "
+        f"far too good. If known only after the label: columns.ignore: {names}. If known before "
+        f"the label: columns.known_in_time: {names}"
     ] * bool(leaks)
 
 
@@ -203,7 +203,7 @@ def leaks_in_words(leaks: Mapping[str, float]) -> str:
 def said_of(dependent_rows: DependentRows) -> str:
     """Say which rows belong together, what this means for the metrics, and what to do."""
     return (
-        f"{facts_of(dependent_rows)}: the metrics of this run may be far too good. "
+        f"{facts_of(dependent_rows)}. The metrics of this run may be far too good. "
         f"{ways_out(dependent_rows)}"
     )
 
@@ -233,7 +233,7 @@ def ways_out(dependent_rows: DependentRows, ignored: Collection[str] = ()) -> st
     `split.independent` names only features, so a column that conf ignores is left out.
     """
     column = dependent_rows.columns[0]
-    independent = "leave it so" if column in ignored else f"split.independent: [{shown(column)}]"
+    independent = "leave it" if column in ignored else f"split.independent: [{shown(column)}]"
     return (
         f"Name the column: columns.group: {shown(column)}. Or, if the rows are independent: "
         f"{independent}"
@@ -247,8 +247,8 @@ def warn_of_spellings(rows: pd.DataFrame, columns: ColumnsOptions, file: str) ->
         if similar_texts := [*chain.from_iterable(spelt_alike(arrow_texts(names)))]:
             logger.warning(
                 "%s: column '%s': texts that differ only by case, blanks, Unicode form or leading "
-                "zeros count as different: '%s' and '%s', of %d. If they are the same, write "
-                "them alike",
+                "zeros count as different: '%s' and '%s', of %d. If they mean the same, spell "
+                "them the same way",
                 file,
                 name,
                 *map(shown, similar_texts[:2]),
@@ -271,9 +271,9 @@ def warn_of_late_labels(
     newest = labelled[order].max()
     if (late_count := int((history[order] > newest).sum())) * 100 > len(labelled):
         logger.warning(
-            "%d rows are newer than %s, and none of them has a label. If labels come late, name "
-            "columns.history.known_after: then the rows that judge are like those that a scoring "
-            "predicts",
+            "%d rows are newer than %s, and none of them has a label. If labels come late, set "
+            "columns.history.known_after, so that the model is judged on rows like those that a "
+            "scoring predicts",
             late_count,
             newest,
         )

@@ -97,8 +97,8 @@ def read_dates(
             return typed_cells.astype("datetime64[us]").to_numpy(DATES), {}
         except pd.errors.OutOfBoundsDatetime as error:
             raise DataError(
-                f"Column '{shown(cells.name)}': a date is beyond the year 294,000: {error}. Is "
-                "its unit right, such as seconds and not microseconds?"
+                f"Column '{shown(cells.name)}': a date is beyond the year 294,000: {error}. "
+                "Check its unit, such as seconds instead of microseconds."
             ) from error
     missing_texts = {
         str(code) for code in missing if not isinstance(_code_as_date(code, form), datetime)

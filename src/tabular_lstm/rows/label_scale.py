@@ -102,7 +102,7 @@ def _is_better(
     gains, unexplained = errors - asinh_errors, np.mean(errors**2) / labels.var()
     is_clear = gains.mean() > CLEARLY * gains.std() / len(gains) ** 0.5
     return bool(is_clear and unexplained > 1 - EXACT), (
-        f"the mean absolute error of a gradient boosting is {amount(asinh_errors.mean())} with "
-        f"asinh and {amount(errors.mean())} without, where it explains "
+        f"the mean absolute error of a gradient boosting model is {amount(asinh_errors.mean())} "
+        f"with asinh and {amount(errors.mean())} without, where it explains "
         f"{100 * max(1 - unexplained, 0):.0f} % of the variance"
     )

@@ -187,7 +187,7 @@ def shortage_of_labels(sides: Mapping[str, pd.DataFrame], columns: ColumnsOption
         return None
     return (
         f"column '{label}': all {len(labels)} labels of the train side are {labels.iloc[0]:g}; "
-        "expected different ones, to learn from."
+        "expected at least two different ones to learn from."
     )
 
 

@@ -163,8 +163,8 @@ class RawFiles:
             state = str(self.fs.ukey(self.file(name)))
         if state != self._states.setdefault(name, state):
             raise DataError(
-                f"{self.file(name)}: the file changed while it was read; expected the bytes that "
-                "it had at first. Run again when it stays as it is."
+                f"{self.file(name)}: the file changed while it was being read. Run again once it "
+                "no longer changes."
             )
         return state
 

@@ -148,8 +148,8 @@ def _refuse_one_name_for_two(features: list[str]) -> None:
     names = pd.Index(features)
     if names.has_duplicates:
         raise DataError(
-            f"Column '{names[names.duplicated()][0]}' has the name of a feature that is made of a "
-            "date or of a history. Rename it, or leave it out with columns.ignore."
+            f"Column '{names[names.duplicated()][0]}' has the same name as a feature that is made "
+            "from a date or a history. Rename it, or leave it out with columns.ignore."
         )
 
 

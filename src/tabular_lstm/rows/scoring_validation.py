@@ -94,9 +94,9 @@ def _refuse_other_types(types: dict[str, pa.DataType], batch: Batch) -> None:
         earlier = types.setdefault(column.name, column.type)
         if earlier.id != column.type.id and {earlier, column.type} != {pa.int64(), pa.float64()}:
             raise DataError(
-                f"{batch.path}: column '{column.name}' is {column.type}, and {earlier} in a file "
-                "before; expected one type in all files, because a customer's rows may be in "
-                "several. Write the files alike."
+                f"{batch.path}: column '{column.name}' is {column.type}, and {earlier} in an "
+                "earlier file; expected the same type in all files, because a customer's rows may "
+                "be in several. Write the column with one type."
             )
 
 
@@ -110,7 +110,7 @@ def _batches_needed(first: Batch) -> int:
 
 ADVICE = (
     "Rows are counted from 1 below the header; this run's quarantined_rows_to_score.csv lists "
-    "them all. Correct them. Bounds, codes for no value, units, formats of dates and the number "
+    "them all. Correct them. Bounds, codes for missing values, units, date formats and the number "
     "format are those that the champion was trained with; if these files have another number "
     "format, declare it in load_args of rows_to_score in the catalog, by decimal and thousands."
 )

@@ -21,8 +21,8 @@ ADVICE = (
     "Rows are counted from 1 below the header; this run's quarantined_rows.csv lists them all. "
     "Correct them, or declare what the columns hold: words under columns.categorical, dates under "
     "columns.dates, units of numbers under columns.units, what means 'not measured' under "
-    "columns.missing, labels under columns.classes or columns.task; and for a CSV, in load_args of "
-    "raw_rows, the mark of thousands. An unknown label is an empty cell."
+    "columns.missing, labels under columns.classes or columns.task; for a CSV, the mark of "
+    "thousands in load_args of raw_rows. If a label is unknown, leave its cell empty."
 )
 
 
@@ -170,8 +170,8 @@ def _refuse_split_keys(train: pd.DataFrame, test: pd.DataFrame, columns: Columns
     if len(shared_rows):
         key = shown(test.loc[shared_rows[0], columns.key])
         raise DataError(
-            f"{counted(len(shared_rows), 'test row')} with the key of a train row, such as row "
-            f"{shared_rows[0]} with {columns.key} '{key}': '{columns.together}' puts them on two "
-            "sides. Expected a key that names one row. If it names several, name it under "
-            "columns.ignore."
+            f"{counted(len(shared_rows), 'test row')} with the same key as a train row, such as "
+            f"row {shared_rows[0]} with {columns.key} '{key}': '{columns.together}' puts them on "
+            "two sides. Expected a key that identifies one row. If it stands for several, name it "
+            "under columns.ignore."
         )

@@ -274,13 +274,13 @@ def _feature_names(raw_rows: pd.DataFrame, columns: ColumnsOptions, file: str) -
             needed_by = f"Conf names the column under {conf_block}"
             raise no_column(file, name, list(raw_rows.columns), needed_by)
     if not features:
-        raise DataError(f"{file}: no feature is left beside {' and '.join(map(repr, roles))}.")
+        raise DataError(f"{file}: no feature is left besides {' and '.join(map(repr, roles))}.")
     unnamed = [name for name in features if UNNAMED.fullmatch(name)]
     if unnamed and columns.features is None:
         raise DataError(
-            f"{file}: column '{unnamed[0]}' has no name of its own. Most likely it is the index "
-            "that pandas wrote, which may tell the label. Write the file with to_csv(index=False), "
-            f"or leave the column out with columns.ignore: ['{unnamed[0]}']."
+            f"{file}: column '{unnamed[0]}' has no name of its own. It is most likely the index "
+            "that pandas wrote, which may reveal the label. Write the file with "
+            f"to_csv(index=False), or leave the column out with columns.ignore: ['{unnamed[0]}']."
         )
     return features
 

@@ -57,8 +57,8 @@ def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.
     weights[is_counted] *= class_weights[class_places]
     if not (np.isfinite(weights) & (weights >= 0)).all():
         raise ValueError(
-            f"class_weight = {class_weight!r}: expected finite weights of 0 or more, also times "
-            "sample_weight."
+            f"class_weight = {class_weight!r}: expected finite weights of 0 or more, also after "
+            "multiplication by sample_weight."
         )
     return np.asarray(weights)
 
