@@ -166,7 +166,7 @@ def test_a_champion_that_is_worse_than_promised_is_an_alarm(
     before, now = health["champions"]
     assert (before["run_id"], before["alarm"]) == (first, None)
     # Its labels were the wrong way round, so they were of other shares too.
-    words = "the labelled rows are not like those that judged the model: "
+    words = "the labelled rows are not like those that the model was judged on: "
     assert re.match(words + ".* % are 0, compared with .* % of those; log loss ", now["alarm"])
     assert (alarm.levelname, alarm.getMessage()[:7]) == ("WARNING", "ALARM: ")
     assert "on 400 labelled rows; promised: " in alarm.getMessage()

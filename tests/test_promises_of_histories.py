@@ -102,7 +102,7 @@ def test_the_last_rows_of_customers_keep_what_was_promised_and_others_are_told_a
     assert low <= real["high"]
     assert not real["low"] <= of_all["log_loss"] <= real["high"]
     assert health["champions"][0]["alarm"] is None
-    assert "not like those that judged" not in log
+    assert "not like those that the model was" not in log
 
     # All who ever came are scored: those who left long ago are not like the rows that judged.
     later.to_csv(new, index=False)
@@ -111,6 +111,6 @@ def test_the_last_rows_of_customers_keep_what_was_promised_and_others_are_told_a
     log = logged(*monitoring)
     health = health_of(project)
     assert health["advice"] == "look"
-    words = "the labelled rows are not like those that judged the model: "
+    words = "the labelled rows are not like those that the model was judged on: "
     assert health["alarm"].startswith(words)
     assert "A retraining helps only if the rows to train on have changed in the same way" in log

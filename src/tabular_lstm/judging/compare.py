@@ -128,9 +128,8 @@ def compare(
             f"expected at least {promotion.min_test_rows_per_class}"
         )
     check = check_champions(evaluation, [ComparedChampion(run_id=CHAMPION, sha256="")], promotion)
-    main, intervals = judged.traits.main, {}
-    for metric in judged.compared:
-        intervals[metric] = evaluation.interval(CANDIDATE, CHAMPION, metric)
+    intervals = {m: evaluation.interval(CANDIDATE, CHAMPION, m) for m in judged.compared}
+    main = judged.traits.main
     low, high = sorted(METRICS[main].worse * end for end in intervals[main])
     measured = {
         name: {m: (float(getattr(metrics, m)), *ends) for m, ends in metrics.interval.items()}
@@ -163,12 +162,12 @@ def _predictions(values: ArrayLike, name: str, rows: int, task: Task) -> Predict
     array = np.asarray(values, float)
     if task.has_threshold and array.ndim == 1:
         array = np.stack([1 - array, array], axis=1)
-    if array.shape != ((rows, len(task.classes)) if task.classes else (rows,)):
+    shape = (rows, len(task.classes)) if task.classes else (rows,)
+    if array.shape != shape or np.isinf(array).any():
         raise ValueError(
-            f"{name}: its shape {array.shape} is not that of {rows} rows of {task.in_words}"
+            f"{name}: expected shape {shape} for {rows} rows of {task.in_words}, and no infinite "
+            f"value; got shape {array.shape} with {np.isinf(array).sum()} infinite values"
         )
-    if np.isinf(array).any():
-        raise ValueError(f"{name}: some predictions are infinite")
     if not task.classes:  # no metric here reads the ends of the intervals
         return Predictions(np.repeat(array[:, None], 3, axis=1), None)
     sums = array[~np.isnan(array).any(axis=1)].sum(axis=1)

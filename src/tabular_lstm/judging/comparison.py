@@ -625,8 +625,10 @@ def with_parts(
     options: EvaluationOptions,
 ) -> Evaluation:
     """Measure the candidate on parts of the rows: by length and, for test rows, by segment."""
-    lengths = by_length(evaluation, train_set.sequences, test_set.judged_sequences, options)
-    evaluation = replace(evaluation, by_length=lengths)
+    evaluation = replace(
+        evaluation,
+        by_length=by_length(evaluation, train_set.sequences, test_set.judged_sequences, options),
+    )
     if not options.segments or evaluation.side == "train":
         return evaluation
     columns = test_set.judged_rows[[*dict.fromkeys(options.segments)]]

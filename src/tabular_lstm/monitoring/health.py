@@ -76,7 +76,7 @@ class Health(Frozen):
         champion: The run id of the serving champion.
         alarm: The sentence of the alarm; None if the champion is well.
         advice, command: What to do, and with which command. `look` at first: the labelled rows are
-            not like those that judged the champion.
+            not like those that the champion was judged on.
         scorings, champions: The oldest first.
         newest: The drift of the champion's newest scoring that can tell whether the data moved; if
             none can, the drift of its newest scoring; None if there is no scoring.

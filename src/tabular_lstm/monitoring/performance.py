@@ -164,7 +164,7 @@ def worse_than_promised(
 def other_labels(
     judged_counts: np.ndarray, real_counts: Sequence[int], false_alarms: float, task: Task
 ) -> str | None:
-    """Say which class's share shows that the labelled rows are not like those that judged.
+    """Say which class's share shows that the labelled rows are not like the evaluated ones.
 
     Then a worse loss need not be a fault of the model. None for a number, and if the difference may
     be chance by a chi-squared test at the rate `false_alarms`.
@@ -187,8 +187,9 @@ def other_labels(
     then, now = table / table.sum(axis=1, keepdims=True)
     place = int(np.abs(now - then).argmax())
     return (
-        f"the labelled rows are not like those that judged the model: {100 * now[place]:.1f} % are "
-        f"{shown(task.classes[place])}, compared with {100 * then[place]:.1f} % of those"
+        "the labelled rows are not like those that the model was judged on: "
+        f"{100 * now[place]:.1f} % are {shown(task.classes[place])}, compared with "
+        f"{100 * then[place]:.1f} % of those"
     )
 
 

@@ -155,8 +155,9 @@ class Rows:
             ).to_numpy()
             history, superseded_count = history[~superseded], int(superseded.sum())
             unlabelled, count = unlabelled - superseded_count, count + superseded_count
-        counts = {"superseded_rows": count, "unlabelled_rows": unlabelled}
-        source = self.source.model_copy(update=counts)
+        source = self.source.model_copy(
+            update={"superseded_rows": count, "unlabelled_rows": unlabelled}
+        )
         return replace(self, valid=valid, history=history, source=source)
 
 

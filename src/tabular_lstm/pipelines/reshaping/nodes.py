@@ -148,8 +148,11 @@ def reshape(features: Examples) -> Examples:
     if isinstance(sequences, np.ndarray):
         return replace(features, sequences=sequences)
     all_rows = pd.concat([rows, *features.earlier_rows])
-    judging = _judging_rows(rows, all_rows, schema, sequences)
-    return replace(features, sequences=sequences, judging=judging)
+    return replace(
+        features,
+        sequences=sequences,
+        judging=_judging_rows(rows, all_rows, schema, sequences),
+    )
 
 
 def reshape_test_rows(features: Examples, train_set: Examples) -> Examples:
