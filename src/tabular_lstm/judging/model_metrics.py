@@ -84,17 +84,10 @@ class ConfusionMatrix(Frozen):
 
 
 class _Metrics(Frozen):
-    """Metrics of one model; entries of `METRICS` without a declared field are extra fields.
-
-    Attributes:
-        interval: 95 % interval of the metrics that are compared; empty if none was computed. An
-            interval has a width even if all rows are correct: see `tabular_lstm.judging.intervals`.
-    """
+    """Metrics of one model; entries of `METRICS` without a declared field are extra fields."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, float] = Field(init=False)
-
-    interval: dict[str, tuple[float, float]] = {}
 
     @model_validator(mode="after")
     def _are_known(self) -> Self:
@@ -103,42 +96,31 @@ class _Metrics(Frozen):
         return self
 
 
-class _ClassMetrics(_Metrics):
-    """The metrics of one model for two classes or more on one set of rows.
-
-    Attributes:
-        accuracy: Computed from the decisions, like the confusion matrix.
-        roc_auc: For more than two classes, the mean over the classes that have rows, each against
-            all others.
-        log_loss: In nats.
-        brier_score: Mean squared difference; for more than two classes, summed over the classes,
-            from 0 to 2. Source: Brier, "Verification of Forecasts Expressed in Terms of
-            Probability", 1950.
-        expected_calibration_error: Average gap between predicted and observed share of positives
-            over ten equal-width bins, weighted by number of rows; for more than two classes,
-            computed from the probability of the decided class. Source: Naeini, Cooper and
-            Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015.
-    """
-
-    accuracy: float
-    roc_auc: float
-    log_loss: float
-    brier_score: float
-    expected_calibration_error: float
-
-
-class TwoClassesMetrics(_ClassMetrics):
+class TwoClassesMetrics(_Metrics):
     """The metrics of one model for two classes on one set of rows.
 
     Attributes:
+        accuracy: At the decision threshold, like the confusion matrix.
+        log_loss: In nats.
+        expected_calibration_error: Average gap between predicted and observed share of positives
+            over ten equal-width bins, weighted by number of rows. Source: Naeini, Cooper and
+            Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015.
         decision_threshold: Probability at or above which a row is called positive.
+        interval: 95 % interval of accuracy, roc_auc and log_loss; empty if none was computed. An
+            interval has a width even if all rows are correct: see `tabular_lstm.judging.intervals`.
 
     Its JSON also has precision, recall and F1, which are not read back.
     """
 
+    accuracy: float
+    roc_auc: float
     average_precision: float
+    log_loss: float
+    brier_score: float
+    expected_calibration_error: float
     confusion_matrix: ConfusionMatrix
     decision_threshold: float
+    interval: dict[str, tuple[float, float]] = {}
 
     @property
     def said_of_decisions(self) -> str:
@@ -176,17 +158,30 @@ class ClassRates(Frozen):
     roc_auc: float | None
 
 
-class ClassesMetrics(_ClassMetrics):
+class ClassesMetrics(_Metrics):
     """The metrics of one model for several classes on one set of rows.
 
     Attributes:
+        accuracy: Computed from the decisions, like the confusion matrix.
+        roc_auc: Mean over the classes that have rows, each against all others.
+        log_loss: In nats.
+        brier_score: Sum over the classes of the squared differences, from 0 to 2. Source: Brier,
+            "Verification of Forecasts Expressed in Terms of Probability", 1950.
+        expected_calibration_error: Computed from the probability of the decided class.
         confusion_matrix: Counts of rows by actual class (outer) and decided class (inner); sums of
             weights if weights differ.
         by_class: The rates of each class, by its value as text, in the order of the classes.
+        interval: 95 % interval of accuracy, roc_auc and log_loss; empty where none was computed.
     """
 
+    accuracy: float
+    roc_auc: float
+    log_loss: float
+    brier_score: float
+    expected_calibration_error: float
     confusion_matrix: list[list[int | float]]
     by_class: dict[str, ClassRates]
+    interval: dict[str, tuple[float, float]] = {}
 
     @property
     def said_of_decisions(self) -> str:
@@ -208,6 +203,7 @@ class NumberMetrics(_Metrics):
             errors, else 0.
         coverage: Share of labels within their interval.
         label_deviation: Standard deviation of the label.
+        interval: 95 % interval of rmse, mae and r2; empty where none was computed.
     """
 
     rmse: float
@@ -216,6 +212,7 @@ class NumberMetrics(_Metrics):
     coverage: float
     width: float
     label_deviation: float
+    interval: dict[str, tuple[float, float]] = {}
 
     @property
     def said_of_decisions(self) -> str:
