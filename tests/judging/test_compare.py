@@ -73,7 +73,7 @@ def test_rows_of_a_group_are_drawn_together_and_rows_count_by_their_weight() -> 
         ({"labels": [0, 1, None, 1]}, r"labels: .* got shape \(4,\) with 1 missing"),
         ({"labels": [0, 1, 2, 1]}, "task 'two classes' with 3 different labels"),
         ({"task": "regression"}, "expected 'two classes' with two"),
-        ({"candidate": [0.1, np.inf, 0.2, 0.8]}, "candidate: expected .* with 1 infinite"),
+        ({"candidate": [0.1, np.inf, 0.2, 0.8]}, "candidate: expected .* with 2 infinite"),
         ({}, "there are 2 rows, or groups, of class 0: too few to compare"),
         (
             {"candidate": [0.1, 0.2]},
