@@ -102,7 +102,7 @@ def settle_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def opened(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
-    """Open a file or a folder, and give its descriptor."""
+    """Open a file or a folder, and return its descriptor."""
     descriptor = os.open(path, flags, 0o666)
     try:
         yield descriptor

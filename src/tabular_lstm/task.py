@@ -180,7 +180,7 @@ class Task(Frozen):
 
     @property
     def has_threshold(self) -> bool:
-        """Tell whether a threshold decides which rows are positive: those at or above it."""
+        """Return whether a threshold decides which rows are positive: those at or above it."""
         return self.kind == "two classes"
 
     @property

@@ -48,7 +48,7 @@ def use_own_version(dataset: Any, run_id: str) -> None:
 
 
 def guesses_types(dataset: Any) -> bool:
-    """Tell whether pandas converts text in a workbook to numbers.
+    """Return whether pandas converts text in a workbook to numbers.
 
     It does so for an `ExcelDataset` whose load arguments have neither `dtype` nor `converters`.
     """

@@ -53,7 +53,7 @@ class Engine:
 
     @property
     def workers(self) -> Workers | None:
-        """Give the cluster's workers; None if this process does the work."""
+        """Return the cluster's workers; None if this process does the work."""
         if self._options.kind == "local":
             return None
         if self._cluster is None:

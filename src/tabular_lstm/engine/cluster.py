@@ -146,7 +146,7 @@ class Cluster:
         )
 
     def _somebody_works(self) -> bool:
-        """Tell whether any worker runs a part, or is not paused and has a part that waits.
+        """Return whether any worker runs a part, or is not paused and has a part that waits.
 
         A worker without tasks does not count: the rest may wait for a paused worker's result.
         """

@@ -67,7 +67,7 @@ class Difference(Frozen):
     detectable: float
 
     def is_worse_by(self, limit: float, sign: int, bound: str = "difference") -> bool:
-        """Tell whether the first model is measured to be worse by more than the limit.
+        """Return whether the first model is measured to be worse by more than the limit.
 
         `sign` is 1 if a larger value is worse, else -1. A difference of NaN counts as worse. With
         `bound` `at_worst` or `at_best`, tell instead whether it may be, or is shown to be, worse.

@@ -78,7 +78,7 @@ STYLE: dict[str, Any] = {
 
 
 def can_draw() -> bool:
-    """Tell whether matplotlib is installed; an installation that only scores lacks it."""
+    """Return whether matplotlib is installed; an installation that only scores lacks it."""
     return find_spec("matplotlib") is not None
 
 

@@ -54,7 +54,7 @@ def metric_text(metric: str, value: float, form: str = ".3f") -> str:
 
 
 def is_in_units(name: str) -> bool:
-    """Tell whether a metric is in the label's unit, so values of 10^-9 or 10^9 are possible."""
+    """Return whether a metric is in the label's unit, so values of 10^-9 or 10^9 are possible."""
     return name in IN_UNITS or (name in METRICS and METRICS[name].in_units)
 
 
@@ -286,7 +286,7 @@ def with_intervals(
 
 
 def fewest_rows(rows: Labels, task: Task) -> tuple[int, str]:
-    """Count the effective rows, or groups, of the rarest class, and give words to follow the count.
+    """Count the effective rows, or groups, of the rarest class; return words to follow the count.
 
     For a number, count all rows or groups; the words are empty.
     """

@@ -169,7 +169,7 @@ def columns_of(sequences: np.ndarray, schema: Schema) -> Iterator[tuple[str, np.
 
 
 def like_scored(sequences: np.ndarray, schema: Schema) -> Any:
-    """Tell which rows of histories are of a kind that a scoring predicts: bool (rows,), or all.
+    """Return which rows of histories are of a kind that a scoring predicts: bool (rows,), or all.
 
     What happens to other known kinds of rows, such as visits where orders are predicted, is no
     drift; new kinds are compared too, because they may be orders that are spelt otherwise.
@@ -442,7 +442,7 @@ class Watch:
 
 
 def _moments(profile: Profile, values: np.ndarray) -> tuple[float, float]:
-    """Give a row of `Seen.moments`."""
+    """Return a row of `Seen.moments`."""
     if profile.mean is None or profile.deviation is None:
         return 0.0, 0.0
     known = values[~np.isnan(values)].astype(np.float64)

@@ -367,7 +367,7 @@ def predict(model: Any, sequences: Sequences) -> np.ndarray:
 
 
 def scorer_of(model: Any) -> SavedNetwork:
-    """Give what scores with a candidate: what is read from its file."""
+    """Return what scores with a candidate: what is read from its file."""
     return model if isinstance(model, OwnNetwork) else Scorer.of(model)
 
 

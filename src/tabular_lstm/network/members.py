@@ -161,7 +161,7 @@ class Members:
         ]
 
     def _rate_shares(self) -> np.ndarray:
-        """Give each weight's share of the learning rate, float32 (weights of a member,).
+        """Return each weight's share of the learning rate, float32 (weights of a member,).
 
         AdamW moves the vector of a rare category in a step as far as any other weight, and so
         learns rare categories by heart. The share of a category with n rows is n / (n + r), where r
@@ -182,7 +182,7 @@ class Members:
         return np.concatenate(shares).astype(np.float32)
 
     def _categories(self, feature: int) -> np.ndarray:
-        """Give each row's place among the vectors of a categorical feature: int64 (rows,)."""
+        """Return each row's place among the vectors of a categorical feature: int64 (rows,)."""
         slots = self.network.embed.slots
         column = table_of(self.sequences)[:, len(slots.scored) + slots.categorical[feature]]
         return np.asarray(slots.category_index(column[None], [feature])[0] - slots.offsets[feature])

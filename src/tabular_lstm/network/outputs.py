@@ -200,7 +200,7 @@ STRATA = 16
 
 
 def judged_places(strata: np.ndarray, judged: np.ndarray | None) -> np.ndarray | None:
-    """Give the places of the rows that judge; None if all do, or too few to calibrate for them.
+    """Return the places of the rows that judge; None if all do, or too few to calibrate for them.
 
     At least 100 are needed, and 10 of each stratum: of each class, or see `Outputs.strata`.
     """
@@ -328,7 +328,7 @@ class Outputs:
         schema: Schema,
         temperature: float | None = None,
     ) -> tuple[Calibration, float]:
-        """Learn the calibration from out-of-fold outputs; give it and their calibrated loss.
+        """Learn the calibration from out-of-fold outputs; return it and their calibrated loss.
 
         `temperature`: the best one, if it is known already. Default: it is searched.
         """

@@ -161,7 +161,7 @@ class OwnNetwork:
                 ) from error
 
     def inputs(self, sequences: np.ndarray) -> np.ndarray:
-        """Give what the model gets of sequences: float32 (rows, steps, features_per_step).
+        """Return what the model gets of sequences: float32 (rows, steps, features_per_step).
 
         These are the sequences: NaN where missing, a category as its place in the schema's list, an
         unknown category as the place after the last. With `standardized` the numbers are
@@ -194,7 +194,7 @@ class OwnNetwork:
         path.write_bytes(self.content)
 
     def get_weights(self) -> list[np.ndarray]:
-        """Give the weights, in Keras' order."""
+        """Return the weights, in Keras' order."""
         return list(self.model.get_weights())
 
 

@@ -234,7 +234,7 @@ def _row_numbers(are_chosen: np.ndarray) -> np.ndarray:
 
 
 def members_of_a_kind(members: int, rows: int) -> int:
-    """Give how many of the members of each kind are trained: at most 4 in a long table."""
+    """Return how many of the members of each kind are trained: at most 4 in a long table."""
     return min(members, LONG_MEMBERS) if rows > LONG_ROWS else members
 
 

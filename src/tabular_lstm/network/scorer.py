@@ -97,7 +97,7 @@ class Slots:
             return np.asarray(np.clip(z, -CLIP, CLIP))
 
     def score(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
-        """Give the normal scores of numbers, and leave NaN: float32 (M, n) to (M, n).
+        """Return the normal scores of numbers, and leave NaN: float32 (M, n) to (M, n).
 
         `which`: their places among the M numbers with scores. Default: all.
 
@@ -115,7 +115,7 @@ class Slots:
         return np.asarray((values - start) * slope + score, np.float32)
 
     def number_forms(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
-        """Give the forms of numbers: float32 (N, n) to (forms, N, n), with the value last.
+        """Return the forms of numbers: float32 (N, n) to (forms, N, n), with the value last.
 
         A number without scores has its value in both forms. `which`: see `standardize`.
         """
@@ -146,7 +146,7 @@ class Slots:
         return np.concatenate([knots, slopes[None]])
 
     def prepared(self, table: np.ndarray) -> np.ndarray:
-        """Give the slots as training takes them: float32 (rows, S) to (rows, M + S).
+        """Return the slots as training takes them: float32 (rows, S) to (rows, M + S).
 
         The scores come first, then the slots, with numbers standardized.
         """
@@ -184,7 +184,7 @@ class Slots:
 
 
 def _scored(schema: Schema) -> tuple[np.ndarray, np.ndarray]:
-    """Give `Slots.scored` and `Slots.knots`: equal quantiles have the mean of their scores.
+    """Return `Slots.scored` and `Slots.knots`: equal quantiles have the mean of their scores.
 
     A number of two values has none: its score would be linear in the number.
     """

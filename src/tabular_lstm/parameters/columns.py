@@ -472,12 +472,12 @@ def in_words(form: DateFormat) -> str:
 
 
 def read_differently(form: str | None, other_form: str | None) -> bool:
-    """Tell whether the second format reads another day from a text that the first one writes."""
+    """Return whether the second format reads another day from a text that the first one writes."""
     return _reread(form, other_form) not in {None, DAY.date()}
 
 
 def _says_a_day(form: str) -> bool:
-    """Tell whether every machine reads a date in this format as the same day."""
+    """Return whether every machine reads a date in this format as the same day."""
     # From Python 3.13 on, strptime itself warns of a day without a year.
     is_clear = YEAR.search(form) and not OF_THE_MACHINE.search(form)
     return bool(is_clear) and _reread(form, form) == DAY.date()
@@ -492,7 +492,7 @@ def _reread(form: str | None, other_form: str | None) -> date | None:
 
 
 def _match_same_cells(first: Value, second: Value) -> bool:
-    """Tell whether two classes match the same cells."""
+    """Return whether two classes match the same cells."""
     texts = isinstance(first, str) and isinstance(second, str)
     return first == second or (not texts and _as_number(first) == _as_number(second) is not None)
 

@@ -130,7 +130,7 @@ def choose_label(
 
 
 def _likely_label(table: TableProfile) -> tuple[ColumnProfile, str, list[str]]:
-    """Choose the column, and give the reason and what is unsure about it."""
+    """Choose the column, and return the reason and what is unsure about it."""
     # Row numbers and dates of rows are often the first or the last column too.
     ends = [c for c in table.columns if c.kind != "empty" and not c.in_order]
     two_valued = [column for column in table.columns if len(classes_of(column)) == 2]
@@ -190,7 +190,7 @@ def _label_reasons(
 
 
 def _may_be_label(column: ColumnProfile) -> bool:
-    """Tell whether a column may be the label only because of its place."""
+    """Return whether a column may be the label only because of its place."""
     return (
         (column.kind == "number" or column.distinct <= FEW_CLASSES)
         and column.present >= MOST * column.rows
@@ -207,7 +207,7 @@ def label_refusal(table: TableProfile, fault: str) -> DataError:
 
 
 def kind_of(column: ColumnProfile, told: str | None = None) -> TaskKind | None:
-    """Give the most likely task of a label with these cells; None if they cannot be labels.
+    """Return the most likely task of a label with these cells; None if they cannot be labels.
 
     Args:
         column: The profile of the label's column.
@@ -264,7 +264,7 @@ def _class_label(
 def _two_classes(
     table: TableProfile, column: ColumnProfile, classes: dict[str, int], positive: str | None
 ) -> tuple[list[str], str, list[str]]:
-    """Give the negative and the positive class, why, and what is unsure about that."""
+    """Return the negative and the positive class, why, and what is unsure about that."""
     form, (first, second) = table.number_format, sorted(classes)
     if positive is not None:
         chosen = [v for v in classes if same_value(v, form) == same_value(positive, form)]
@@ -291,7 +291,7 @@ def _two_classes(
 
 
 def _meaning(value: str, opposite: str) -> int:
-    """Give 1 for a word that means a positive class, -1 for a negative one, and else 0.
+    """Return 1 for a word that means a positive class, -1 for a negative one, and else 0.
 
     A single letter counts only in a pair, such as y and n.
     """
@@ -325,7 +325,7 @@ def _number_label(column: ColumnProfile, reason: str, unsure: list[str]) -> Prop
 
 
 def classes_of(column: ColumnProfile) -> dict[str, int]:
-    """Give a column's values that may be classes, with their counts; none if there are too many.
+    """Return a column's values that may be classes, with their counts; none if there are too many.
 
     A number is one class in every spelling.
     """
@@ -341,13 +341,13 @@ def classes_of(column: ColumnProfile) -> dict[str, int]:
 
 
 def same_value(value: str, form: NumberFormat) -> str | float:
-    """Give the number that a text stands for, or the text itself if it is not a number."""
+    """Return the number that a text stands for, or the text itself if it is not a number."""
     number = pointed(value, form)
     return value if number is None else float(number)
 
 
 def class_value(text: str, form: NumberFormat) -> Value:
-    """Give a class as conf writes it: a number as a number, any other text as text."""
+    """Return a class as conf writes it: a number as a number, any other text as text."""
     number = pointed(text, form)
     if number is None or not isfinite(float(number)) or (text[:1] == "0" and text[1:].isdigit()):
         return text

@@ -103,14 +103,14 @@ def _encoding(content: BinaryIO) -> str:
 
 
 def _first_lines(content: BinaryIO, encoding: str) -> list[str]:
-    """Give the first lines; the last one may be cut off."""
+    """Return the first lines; the last one may be cut off."""
     content.seek(0)
     text = content.read(BYTES).decode(encoding, errors="ignore").removeprefix("\ufeff")
     return [*io.StringIO(text, newline=None)][:LINES]
 
 
 def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
-    """Find the delimiter that splits the lines into the same number of cells, and give this number.
+    """Find the delimiter that splits the lines into equally many cells; return this number, too.
 
     Only the second half of the lines counts, because other lines may be above the table.
 
@@ -141,7 +141,7 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
 
 
 def _is_clean(cell: str) -> bool:
-    """Tell whether a cell was split off by the right delimiter: no other one is left in it.
+    """Return whether a cell was split off by the right delimiter: no other one is left in it.
 
     A cell such as `1;a` has a delimiter that did not split it. The comma in 1,5 is no delimiter.
     """
@@ -168,7 +168,7 @@ def _lines_above(lines: list[str], file: str, dialect: dict[str, str], width: in
 
 
 def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
-    """Tell whether a row names the columns below it.
+    """Return whether a row names the columns below it.
 
     Each column has a vote. A column of numbers that begins with a word votes for a header. A column
     that begins like its other cells, with a number or one of its words, votes against a header.
@@ -230,7 +230,7 @@ def _extent(columns: list[list[str | None]]) -> tuple[int, int]:
 
 @lru_cache(2**16)
 def could_be_number(text: str) -> bool:
-    """Tell whether a text, stripped of white space, is a number in some format."""
+    """Return whether a text, stripped of white space, is a number in some format."""
     return any_of(FORMATS).fullmatch(text) is not None
 
 

@@ -93,11 +93,11 @@ class Proposal:
     history: History | None = None
 
     def named(self, role: str) -> dict[str, Choice]:
-        """Give the columns of a role."""
+        """Return the columns of a role."""
         return {name: choice for name, choice in self.choices.items() if choice.role == role}
 
     def columns(self) -> ColumnsOptions:
-        """Give the proposed block `columns`, as a run reads it."""
+        """Return the proposed block `columns`, as a run reads it."""
         return ColumnsOptions(
             label=self.label.name,
             **self.label.task.declared,
@@ -176,14 +176,14 @@ def _key_of(table: TableProfile, label: str) -> str | None:
 
 
 def is_discrete(column: ColumnProfile) -> bool:
-    """Tell whether cells are words or whole numbers."""
+    """Return whether cells are words or whole numbers."""
     return column.kind in {"category", "identifier"} or (
         column.kind == "number" and column.whole and not column.unit
     )
 
 
 def _is_group(column: ColumnProfile) -> bool:
-    """Tell whether a column is a group: it names things, and some things have several rows."""
+    """Return whether a column is a group: it names things, and some things have several rows."""
     return (
         names_a_thing(column.name)
         and is_discrete(column)

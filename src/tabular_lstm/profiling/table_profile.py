@@ -116,26 +116,26 @@ class DistinctCells:
         return int(self.counts.sum())
 
     def only(self, chosen: np.ndarray) -> "DistinctCells":
-        """Give only the distinct cells that a mask chooses."""
+        """Return only the distinct cells that a mask chooses."""
         texts = self.texts.filter(pa.array(chosen))
         return DistinctCells(texts, self.counts[chosen], self.missing)
 
     def first(self, count: int) -> "DistinctCells":
-        """Give only the first distinct cells."""
+        """Return only the first distinct cells."""
         return self.only(np.arange(len(self.texts)) < count)
 
     def by_frequency(self) -> dict[str, int]:
-        """Give the cells with their counts, the most frequent first."""
+        """Return the cells with their counts, the most frequent first."""
         order = np.argsort(-self.counts, kind="stable")
         texts = self.texts.take(pa.array(order)).to_pylist()
         return dict(zip(texts, self.counts[order].tolist(), strict=True))
 
     def are_among(self, words: frozenset[str]) -> np.ndarray:
-        """Tell which distinct cells are one of these words, in upper or lower case."""
+        """Return which distinct cells are one of these words, in upper or lower case."""
         return _mask(pc.is_in(pc.utf8_lower(self.texts), pa.array(sorted(words), self.texts.type)))
 
     def matching(self, pattern: str) -> np.ndarray:
-        """Tell which distinct cells the pattern matches as a whole."""
+        """Return which distinct cells the pattern matches as a whole."""
         return _mask(pc.match_substring_regex(self.texts, f"^(?:{pattern})$"))
 
     def without_unit(self) -> tuple["DistinctCells", str]:
@@ -155,7 +155,7 @@ class DistinctCells:
         return DistinctCells(texts, counts, self.missing), unit
 
     def all_match(self, pattern: str) -> bool:
-        """Tell whether the pattern matches each cell as a whole."""
+        """Return whether the pattern matches each cell as a whole."""
         whole = f"^(?:{pattern})$"
         return all(
             pc.all(pc.match_substring_regex(texts, whole)).as_py()
@@ -254,7 +254,7 @@ class TableProfile:
         return [column.name for column in self.columns]
 
     def column(self, name: str) -> ColumnProfile:
-        """Give the column of a name."""
+        """Return the column of a name."""
         return self.columns[self.names.index(name)]
 
 
@@ -438,7 +438,7 @@ def _word_facts(cells: DistinctCells) -> dict[str, Any]:
 
 @cache
 def _date_pattern(form: str | None) -> str:
-    """Give the pattern of dates in a format; without marks, each part has all its digits."""
+    """Return the pattern of dates in a format; without marks, each part has all its digits."""
     if form is None:
         return ISO
     pattern = re.sub("%[A-Za-z]", lambda code: PATTERNS[code[0]], form.replace(".", r"\."))
@@ -472,7 +472,7 @@ def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
 
 
 def zeros_among(values: np.ndarray, counts: np.ndarray) -> tuple[bool, bool]:
-    """Tell whether 0 probably means "not measured", or whether it may; for arguments see above.
+    """Return whether 0 probably means "not measured", or whether it may; for arguments see above.
 
     It may if the next number is more than five steps above 0, and a fifth to half of the rows are
     0. It probably does if fewer are, and no number is near 0 compared with how far all are spread.

@@ -71,13 +71,13 @@ ENDS = ("id", "no", "nr", "num")
 
 
 def words_of(name: str) -> list[str]:
-    """Give the words of a name in lower case: "CustomerID" has customer and id, "%" has none."""
+    """Return the words of a name in lower case: "CustomerID" has customer and id, "%" has none."""
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
     return [word for word in re.split(r"[^\w+]|_", parted) if word]
 
 
 def names_an_identifier(name: str) -> bool:
-    """Tell whether a column is named like an identifier, such as patient_id, patientno or PID."""
+    """Return whether a column is named like an identifier, such as patient_id, patientno or PID."""
     words = words_of(name)
     if WORDS["identifier"] & {*words[:1], *words[-1:]}:
         return True
@@ -87,17 +87,17 @@ def names_an_identifier(name: str) -> bool:
 
 
 def names_a_thing(name: str) -> bool:
-    """Tell whether a column is named like a thing with several rows, such as a patient."""
+    """Return whether a column is named like a thing with several rows, such as a patient."""
     if len(words_of(name)) > 1:
         return names_an_identifier(name) and has_word(name, "thing")
     return names_an_identifier(name) or has_word(name, "thing")
 
 
 def names_a(name: str, role: str) -> bool:
-    """Tell whether the last word of a name is one of the role's words."""
+    """Return whether the last word of a name is one of the role's words."""
     return bool({*words_of(name)[-1:]} & WORDS[role])
 
 
 def has_word(name: str, role: str) -> bool:
-    """Tell whether any word of a name is one of the role's words."""
+    """Return whether any word of a name is one of the role's words."""
     return bool({*words_of(name)} & WORDS[role])

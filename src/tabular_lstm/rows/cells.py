@@ -44,7 +44,7 @@ def row_slices(rows: int) -> Iterator[slice]:
 
 
 def is_missing(text: str) -> bool:
-    """Tell whether a text, stripped of white space, means that the cell is missing."""
+    """Return whether a text, stripped of white space, means that the cell is missing."""
     return text.lower() in EMPTY
 
 
@@ -58,7 +58,7 @@ def cell_text(cell: Any) -> str:
 
 
 def texts(cells: pd.Series, write: Callable[[Any], str] = cell_text) -> pd.Series:
-    """Give each cell's text, stripped of white space; NaN where missing.
+    """Return each cell's text, stripped of white space; NaN where missing.
 
     `write` turns a cell that is not text into text. Default: `cell_text`.
     """
@@ -71,7 +71,7 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = cell_text) -> pd.Serie
 
 
 def written_in(number_format: NumberFormat) -> Callable[[Any], str]:
-    """Give a function that writes a cell as text, and a number in this format: 7.5 as 7,5."""
+    """Return a function that writes a cell as text, and a number in this format: 7.5 as 7,5."""
 
     def write(cell: Any) -> str:
         text = cell_text(cell) if isinstance(cell, Decimal) else str(cell)
@@ -82,7 +82,7 @@ def written_in(number_format: NumberFormat) -> Callable[[Any], str]:
 
 
 def arrow_texts(cells: pd.Series) -> pa.Array:
-    """Give a column of text as Arrow's large_string, null where missing."""
+    """Return a column of text as Arrow's large_string, null where missing."""
     # For a series, Arrow asks for an attribute, and pandas then searches the index for this name.
     values = cells.array if isinstance(cells.dtype, pd.StringDtype) else cells.to_numpy()
     texts = pa.array(values, pa.large_string(), from_pandas=True)
@@ -90,7 +90,7 @@ def arrow_texts(cells: pd.Series) -> pa.Array:
 
 
 def values_of(cells: pd.Series) -> np.ndarray:
-    """Give the cells as Python's objects; 0.1 as float32 becomes 0.1, not 0.10000000149011612."""
+    """Return the cells as Python's objects; 0.1 as float32 becomes 0.1, not 0.10000000149011612."""
     dtype: Any = getattr(cells.dtype, "numpy_dtype", cells.dtype)
     if dtype.kind != "f" or dtype.itemsize >= 8:
         return cells.to_numpy(object)
@@ -100,7 +100,7 @@ def values_of(cells: pd.Series) -> np.ndarray:
 
 
 def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
-    """Give each cell's place in a list of distinct cells (-1 if missing), and the list.
+    """Return each cell's place in a list of distinct cells (-1 if missing), and the list.
 
     Equal cells that are not text may be in the list more than once.
     """
@@ -121,7 +121,7 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
 
 
 def spelling(texts: pa.Array) -> pa.Array:
-    """Give each text's normal form, which texts that differ by their spelling alone share.
+    """Return each text's normal form, which texts that differ by their spelling alone share.
 
     The form has no blanks, no capital letters and no leading zeros, and each letter with a mark is
     one character.
@@ -137,7 +137,7 @@ def spelling(texts: pa.Array) -> pa.Array:
 
 
 def spelt_alike(texts: pa.Array) -> list[list[str]]:
-    """Give the texts that differ from others by their spelling alone, in groups.
+    """Return the texts that differ from others by their spelling alone, in groups.
 
     The texts of a group have one normal form, see `spelling`. Texts with a form of their own are
     left out. All texts are different.
@@ -185,7 +185,7 @@ def read_category(
 def category_of(
     cell: Any, codes: Container[str] = (), number_format: NumberFormat = POINT
 ) -> str | None:
-    """Give a cell's category: its text as in a CSV, stripped of white space; None where missing.
+    """Return a cell's category: its text as in a CSV, stripped of white space; None where missing.
 
     A number that is text gets a decimal point and loses marks of thousands. `codes` mean "not
     measured".
@@ -204,7 +204,7 @@ def category_of(
 
 
 def category_codes(missing: Sequence[Value], number_format: NumberFormat = POINT) -> set[str]:
-    """Give the categories that mean "not measured": -9, -9.0 and "-9.0" are all the category -9.
+    """Return the categories that mean "not measured": -9, -9.0 and "-9.0" are all the category -9.
 
     Examples:
         >>> sorted(category_codes([-9.0, "1,5", "?"], NumberFormat(decimal=",")))
@@ -273,7 +273,7 @@ def read_numbers(
 
 
 def numbers_of(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, np.ndarray]:
-    """Give a new array, float64, NaN where there is no number; and which cells are missing."""
+    """Return a new array, float64, NaN where there is no number; and which cells are missing."""
     if isinstance(cells.dtype, pd.StringDtype):
         return numbers_of_texts(arrow_texts(cells), number_format)
     if cells.dtype == object and (inferred := cells.infer_objects()).dtype != object:
@@ -329,7 +329,7 @@ def _cast(texts: pa.Array) -> np.ndarray | None:
 
 
 def is_categorical(column: pd.Series) -> bool:
-    """Tell whether a column holds categories: of dtype category, or text that is not all numbers.
+    """Return whether a column holds categories: of dtype category, or text that is not all numbers.
 
     Examples:
         >>> [is_categorical(pd.Series(values)) for values in ([1, 2], ["a", "b"], [True, False])]
@@ -350,7 +350,7 @@ def is_categorical(column: pd.Series) -> bool:
 def _are_outside(
     cells: pd.Series, numbers: np.ndarray, missing: Sequence[Value], bounds: Bounds
 ) -> np.ndarray:
-    """Tell which numbers are outside the bounds and not codes; write exact codes into `numbers`."""
+    """Return which numbers are out of bounds and not codes; write exact codes into `numbers`."""
     codes = np.array([code for code in missing if not isinstance(code, str)], np.float64)
     if bounds == ANY and not codes.size:
         return np.zeros(len(numbers), bool)
@@ -368,7 +368,7 @@ def _are_outside(
 
 
 def _is_text(cells: pd.Series) -> np.ndarray:
-    """Tell which cells are text, whatever the column's dtype."""
+    """Return which cells are text, whatever the column's dtype."""
     if isinstance(cells.dtype, pd.StringDtype) or cells.dtype.kind in NUMBERS:
         return np.full(len(cells), cells.dtype.kind not in NUMBERS)
     return np.array([isinstance(cell, str) for cell in cells], bool)

@@ -114,7 +114,7 @@ class Column(ABC):
         return self.read(cells, number_format)
 
     def amounts(self, values: pd.Series) -> np.ndarray | None:
-        """Give the values of valid rows as float64, NaN where missing, dates as days since 1970.
+        """Return the values of valid rows as float64, NaN where missing, dates as days since 1970.
 
         Default: None, the values have no order.
         """
@@ -156,7 +156,7 @@ class NumberColumn(Column):
         return codes_as_missing(values, self.codes), problems
 
     def amounts(self, values: pd.Series) -> np.ndarray:
-        """Give the numbers without codes."""
+        """Return the numbers without codes."""
         return codes_as_missing(values.to_numpy(np.float64), self.codes)
 
     def learn(self, values: Any) -> Learned:
@@ -167,7 +167,7 @@ class NumberColumn(Column):
     def slots(
         self, cells: pd.Series, schema: Schema, number_format: NumberFormat
     ) -> tuple[np.ndarray, Problems]:
-        """Give the numbers, less their origin."""
+        """Return the numbers, less their origin."""
         values, problems = self.seen(cells, number_format)
         return (values - schema.origin.get(self.name, 0))[:, None], problems
 
@@ -189,7 +189,7 @@ class CategoryColumn(Column):
     def slots(
         self, cells: pd.Series, schema: Schema, number_format: NumberFormat
     ) -> tuple[np.ndarray, Problems]:
-        """Give each cell's place among the categories; of unknown ones, the one after the last."""
+        """Return each cell's place among the categories; an unknown one follows the last."""
         categories = schema.categories[self.name]
         codes = category_codes(self.codes, number_format)
         by_text, by_value = _places(tuple(categories), tuple(sorted(codes)))
@@ -237,7 +237,7 @@ class DateColumn(Column):
         return dates_as_seen(cells, self.codes, self.form)
 
     def amounts(self, values: pd.Series) -> np.ndarray:
-        """Give days since 1970."""
+        """Return days since 1970."""
         return days(self.seen(values)[0])
 
     def learn(self, values: Any) -> Learned:
@@ -249,7 +249,7 @@ class DateColumn(Column):
     def slots(
         self, cells: pd.Series, schema: Schema, number_format: NumberFormat
     ) -> tuple[np.ndarray, Problems]:
-        """Give the five parts of each date, the days less their origin."""
+        """Return the five parts of each date, the days less their origin."""
         dates, problems = self.seen(cells)
         return date_parts(dates, schema.origin.get(self.features[0], 0)), problems
 
@@ -258,7 +258,7 @@ KINDS: tuple[type[Column], ...] = (DateColumn, CategoryColumn)  # all others are
 
 
 def column_of(name: str, declared: Declared) -> Column:
-    """Give a column as the kind that it is declared to be."""
+    """Return a column as the kind that it is declared to be."""
     kinds = (kind for kind in KINDS if name in getattr(declared, kind.declared_in))
     return next(kinds, NumberColumn)(name, declared)
 
@@ -286,7 +286,7 @@ def declared_by_dtype(rows: pd.DataFrame) -> Declaration:
 
 
 def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarray:
-    """Give numbers, float64, with NaN for each code that means "not measured"."""
+    """Return numbers, float64, with NaN for each code that means "not measured"."""
     codes = [float(code) for code in missing if not isinstance(code, str)]
     # One bit pattern for NaN, because the fingerprint of sequences is a hash of their bytes.
     is_code = np.isin(numbers, codes) if codes else False
@@ -297,7 +297,7 @@ def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarra
 def _places(
     categories: tuple[str, ...], codes: tuple[str, ...]
 ) -> tuple[dict[str, float], dict[Any, float]]:
-    """Give the categories' places by text; and by value, for values that only one text writes.
+    """Return the categories' places by text; and by value, for values that only one text writes.
 
     The places by value have the codes for "not measured" too, with the place NaN.
     """
@@ -314,7 +314,7 @@ def _places(
 
 
 def _value_of(text: str) -> Any:
-    """Give the number that a text stands for, or "true" or "false"; None for any other text."""
+    """Return the number that a text stands for, or "true" or "false"; None for any other text."""
     if text.lower() in {"true", "false"}:
         return text.lower()
     try:

@@ -80,7 +80,7 @@ def read_arguments(file: str, load_args: dict[str, Any]) -> LoadArguments:
 
 
 def dialect_of(load_args: dict[str, Any]) -> dict[str, str]:
-    """Give the delimiter between cells, and the quote character around a cell."""
+    """Return the delimiter between cells, and the quote character around a cell."""
     return {
         "delimiter": load_args.get("sep") or load_args.get("delimiter") or ",",
         "quotechar": load_args.get("quotechar") or '"',
@@ -88,7 +88,7 @@ def dialect_of(load_args: dict[str, Any]) -> dict[str, str]:
 
 
 def number_format_of(load_args: dict[str, Any]) -> NumberFormat:
-    """Give the number format that valid arguments declare."""
+    """Return the number format that valid arguments declare."""
     marks = {name: load_args[name] for name in NUMBER_FORMAT if load_args.get(name) is not None}
     return NumberFormat(**marks)
 
@@ -126,7 +126,7 @@ def refuse_other_formats(content: BinaryIO, file: str) -> None:
 
 
 def rows_of(lines: Iterable[str], file: str, dialect: dict[str, str]) -> Iterator[list[str]]:
-    """Give each row's cells, parsed by Python's `csv`; blank lines are not rows.
+    """Return each row's cells, parsed by Python's `csv`; blank lines are not rows.
 
     Raises:
         DataError: A cell is too long.
@@ -138,7 +138,7 @@ def rows_of(lines: Iterable[str], file: str, dialect: dict[str, str]) -> Iterato
 
 
 def _is_row(cells: list[str]) -> bool:
-    """Tell whether a line is not blank; an empty cell in quotes is a cell."""
+    """Return whether a line is not blank; an empty cell in quotes is a cell."""
     return len(cells) > 1 or (bool(cells) and not cells[0].isspace())
 
 
@@ -152,7 +152,7 @@ def _no_csv(file: str, error: Exception) -> DataError:
 def read_header(
     content: BinaryIO, file: str, load_args: dict[str, Any]
 ) -> tuple[list[str], list[str], int]:
-    """Give the names of all columns, those that are read, and the number of lines above the rows.
+    """Return the names of all columns, those that are read, and the number of lines above the rows.
 
     If there is neither a header nor `names`, the columns are named f1, f2 and so on.
 
@@ -189,7 +189,7 @@ def read_header(
 
 
 def _column_names(raw_names: Sequence[Any], file: str, delimiter: str) -> list[str]:
-    """Give the column names, from the header or from conf."""
+    """Return the column names, from the header or from conf."""
     # The names are those of pandas, because the order of features depends on their names.
     names = [str(name).strip() or f"Unnamed: {place}" for place, name in enumerate(raw_names)]
     other_delimiters = DELIMITERS.replace(delimiter, "")
@@ -332,7 +332,7 @@ def _malformed(file: str, row: str, names: list[str], fault: str) -> DataError:
 
 
 def _recoded(content: BinaryIO, file: str, encoding: str, end: str) -> pa.NativeFile:
-    r"""Give the text of a file as UTF-8, with `end` as its last line; each line ends in \n."""
+    r"""Return the text of a file as UTF-8, with `end` as its last line; each line ends in \n."""
     content.seek(0)
     decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
     ends = iter([f"\n{end}\n".encode()])

@@ -139,7 +139,7 @@ class DataSummary(FileRows):
         return f"{self.histories}: {customers}, {rows / self.customers:.1f} rows each on average"
 
     def counts(self) -> dict[str, Any]:
-        """Give the numbers of rows and the hash of the file, as in metrics.json."""
+        """Return the numbers of rows and the hash of the file, as in metrics.json."""
         return self.model_dump(include=COUNTS)
 
     def other_weights(self, before: "DataSummary") -> str:

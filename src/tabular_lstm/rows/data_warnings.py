@@ -165,7 +165,7 @@ def _tell_more_than_others(
     measure: Measure,
     suspects: Mapping[str, np.ndarray],
 ) -> bool:
-    """Tell whether the best suspect tells much more than all features that are no suspects."""
+    """Return whether the best suspect tells much more than all features that are no suspects."""
     apart = {*suspects, *columns.known_in_time}
     other_features = [name for name in features if name not in apart]
     if not suspects or len(other_features) < len(suspects):

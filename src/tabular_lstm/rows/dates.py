@@ -153,13 +153,13 @@ def _read_by_format(text: str, form: str) -> datetime:
 
 
 def days(dates: np.ndarray) -> np.ndarray:
-    """Give the days since 1970-01-01 with their fraction, float64; NaN for NaT."""
+    """Return the days since 1970-01-01 with their fraction, float64; NaN for NaT."""
     day_counts = dates.astype(DATES).astype(np.int64) / MICROSECONDS
     return np.where(np.isnat(dates), np.nan, day_counts)
 
 
 def date_parts(dates: np.ndarray, origin: float = 0) -> np.ndarray:
-    """Give what the network sees of each date, float64 (rows, 5), NaN for NaT.
+    """Return what the network sees of each date, float64 (rows, 5), NaN for NaT.
 
     The five numbers, named by `tabular_lstm.rows.schema.PARTS`, are the days since 1970-01-01, less
     `origin`, and the day of the year and the weekday as points on a circle. On a circle December is
@@ -179,7 +179,7 @@ def date_parts(dates: np.ndarray, origin: float = 0) -> np.ndarray:
 
 
 def is_dates(column: pd.Series) -> bool:
-    """Tell whether a column of a frame holds dates: by its dtype, or as objects of Python.
+    """Return whether a column of a frame holds dates: by its dtype, or as objects of Python.
 
     Examples:
         >>> is_dates(pd.Series(["2026-11-05"])), is_dates(pd.Series([date(2026, 11, 5), None]))
@@ -257,7 +257,7 @@ class TimeReader:
 
 
 def has_dates(times: pd.Series) -> bool:
-    """Tell whether a column that was read holds dates; if not, it holds numbers."""
+    """Return whether a column that was read holds dates; if not, it holds numbers."""
     return times.dtype.kind == "M"
 
 

@@ -72,7 +72,7 @@ class Agreement(NamedTuple):
 
     @property
     def is_clear(self) -> bool:
-        """Tell whether the labels agree enough for a quick model to be fitted."""
+        """Return whether the labels agree enough for a quick model to be fitted."""
         return self.groups >= LEAST_GROUPS and self.alike >= self.least and self.sure >= LEAST_SURE
 
 
@@ -198,7 +198,7 @@ def find_dependent_rows(
 
 
 def group_alike(cells: pd.Series, other_cells: pd.Series) -> bool:
-    """Tell whether a value in one column nearly always goes with one value in the other.
+    """Return whether a value in one column nearly always goes with one value in the other.
 
     So the columns put the same rows together, such as a customer's number and name.
     """
@@ -207,7 +207,7 @@ def group_alike(cells: pd.Series, other_cells: pd.Series) -> bool:
 
 
 def _numbers_or_days(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray | None:
-    """Give a column's numbers as float64, dates as days; None if it holds categories."""
+    """Return a column's numbers as float64, dates as days; None if it holds categories."""
     is_number = cells.name in columns.dates or pd.api.types.is_numeric_dtype(cells)
     return column_of(str(cells.name), columns).amounts(cells) if is_number else None
 
@@ -272,7 +272,7 @@ def _find_suspects(
 
 
 def _is_amount(numbers: np.ndarray, hashes: np.ndarray, marks: np.ndarray, least: float) -> bool:
-    """Tell whether rows of neighbouring values agree nearly as much as rows of equal values.
+    """Return whether rows of neighbouring values agree nearly as much as rows of equal values.
 
     The commonest value is left out: it may be the 0 of an amount as well as a code for an unknown
     case. If the labels of the other values do not agree, only that value has an effect.
@@ -367,7 +367,7 @@ def _fall_of_suspect(
 
 
 def rows_of_quick_model(measure: Measure) -> int:
-    """Give the number of rows that a quick model is fitted on, more if a class is rare."""
+    """Return the number of rows that a quick model is fitted on, more if a class is rare."""
     return int(np.clip(OF_CLASS / measure.rarest, ROWS, MOST_ROWS))
 
 
@@ -389,7 +389,7 @@ def quick_scores(
 
 
 def _quick_model_input(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray:
-    """Give a feature as the quick model sees it: a number, a date's parts, a category's number."""
+    """Return a feature for the quick model: a number, a date's parts, or a category's number."""
     name = str(cells.name)
     if name in columns.dates:
         return date_parts(column_of(name, columns).seen(cells)[0])

@@ -92,15 +92,15 @@ class Examples:
 
     @property
     def judged(self) -> np.ndarray | None:
-        """Tell which examples judge: bool (examples,); None if all do."""
+        """Return which examples judge: bool (examples,); None if all do."""
         return None if self.judging is None else self.judging.rows
 
     @property
     def judged_rows(self) -> pd.DataFrame:
-        """Give the rows that judge."""
+        """Return the rows that judge."""
         return self.rows if self.judging is None else self.rows[self.judging.rows]
 
     @property
     def judged_sequences(self) -> Sequences:
-        """Give the sequences of the rows that judge."""
+        """Return the sequences of the rows that judge."""
         return self.sequences if self.judging is None else self.sequences[self.judging.rows]

@@ -169,7 +169,7 @@ class Fingerprints:
         keys: pd.Series | None = None,
         groups: pd.Series | None = None,
     ) -> np.ndarray:
-        """Tell which rows were trained on: bool (rows,).
+        """Return which rows were trained on: bool (rows,).
 
         Keys and groups are compared if they come from the same column as in training. If neither
         does, sequences are compared; they must be laid out as in training.
@@ -187,7 +187,7 @@ class Fingerprints:
         return np.isin(fingerprints_of_sequences(sequences), self.sequences)
 
     def hold_keys(self, keys: pd.Series) -> np.ndarray | None:
-        """Tell which keys were trained on: bool (rows,); None if the column is another one."""
+        """Return which keys were trained on: bool (rows,); None if the column is another one."""
         return np.isin(fingerprints_of_keys(keys), self.keys) if keys.name == self.key else None
 
 

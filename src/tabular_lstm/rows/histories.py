@@ -59,12 +59,12 @@ class Histories:
         return len(self.own)
 
     def __getitem__(self, which: Any) -> Self:
-        """Give some of the histories, by a slice, a mask or places."""
+        """Return some of the histories, by a slice, a mask or places."""
         return replace(self, **{name: getattr(self, name)[which] for name in BOUNDS})
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Give the shape of the sequences: (histories, steps, features)."""
+        """Return the shape of the sequences: (histories, steps, features)."""
         return len(self), self.steps, self.table.shape[1]
 
     @property
@@ -79,12 +79,12 @@ class Histories:
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """Give the arrays that decide what the sequences hold."""
+        """Return the arrays that decide what the sequences hold."""
         return self.table, self.first, self.last, self.own, self.known, self.time
 
     @property
     def are_last(self) -> np.ndarray:
-        """Tell which histories are the last one of their customer, bool (histories,)."""
+        """Return which histories are the last one of their customer, bool (histories,)."""
         order = np.argsort(self.own)
         is_last = np.empty(len(self), bool)
         is_last[order] = np.diff(self.customer[self.own[order]], append=-1) != 0
@@ -97,7 +97,7 @@ class Histories:
 
     @property
     def apart(self) -> Self:
-        """Give each history its own copy of its customer's rows up to its own row, as a customer.
+        """Return each history its own copy of its customer's rows up to its own row, as a customer.
 
         So a row can be changed in one history, and stays as it is in the past of the others.
         """
@@ -114,7 +114,7 @@ class Histories:
         )
 
     def rows(self, which: Any = slice(None)) -> np.ndarray:
-        """Give rows of the table as sequences of one row, without labels: float32 (rows, 1, …)."""
+        """Return rows of the table as sequences of one row, unlabelled: float32 (rows, 1, …)."""
         rows = np.array(self.table[which, None])
         rows[..., rows.shape[-1] - self.labels :] = np.nan
         return rows
@@ -128,7 +128,7 @@ class Histories:
         return np.asarray(earlier + np.bincount(self.own, minlength=size))
 
     def dense(self, which: Any = slice(None)) -> np.ndarray:
-        """Give histories as an array: float32 (histories, T, features), T the longest length.
+        """Return histories as an array: float32 (histories, T, features), T the longest length.
 
         The rows are in the order of time; the row itself is last, and `PADDING` follows it.
 
@@ -142,7 +142,7 @@ class Histories:
         return np.asarray(rows)
 
     def compact(self, which: Any = slice(None)) -> Compact:
-        """Give histories, and store each row once, even if several histories have the row.
+        """Return histories, and store each row once, even if several histories have the row.
 
         Args:
             which: A slice, a mask or places, of any shape (…, histories). The leading axes separate
@@ -168,7 +168,7 @@ class Histories:
         return Compact(rows.reshape(*set_axes, *rows.shape[1:]), row_places.reshape(marked.shape))
 
     def _places(self, which: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Give the rows' places, (…, T), -1 after the last; tell where no label is known."""
+        """Return the rows' places, (…, T), -1 after the last; tell where no label is known."""
         first, last, current, label_end = (
             bound[which][..., None] for bound in (self.first, self.last, self.own, self.known)
         )
@@ -183,12 +183,12 @@ Sequences = np.ndarray | Histories
 
 
 def taken(sequences: Sequences, which: Any) -> Any:
-    """Give some sequences as the network takes them in training: an array, or `Compact`."""
+    """Return some sequences as the network takes them in training: an array, or `Compact`."""
     return sequences[which] if isinstance(sequences, np.ndarray) else sequences.compact(which)
 
 
 def table_of(sequences: Sequences) -> np.ndarray:
-    """Give each row's values once: float32 (rows, slots)."""
+    """Return each row's values once: float32 (rows, slots)."""
     if isinstance(sequences, np.ndarray):
         return sequences.reshape(len(sequences), int(np.prod(sequences.shape[1:])))
     return sequences.table

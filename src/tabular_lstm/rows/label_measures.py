@@ -54,7 +54,7 @@ class ClassMeasure:
         return float(np.minimum(shares, 1 - shares).min())
 
     def enough(self, least: int) -> np.ndarray:
-        """Tell which marks at least `least` rows have, and as many rows lack: bool (marks,)."""
+        """Return which marks at least `least` rows have, and as many rows lack: bool (marks,)."""
         counts = self.marks.sum(axis=0)
         return np.asarray((counts >= least) & (counts <= len(self.marks) - least))
 
@@ -85,7 +85,7 @@ class ClassMeasure:
         )
 
     def told(self, scores: np.ndarray) -> float:
-        """Give the share of the labels that scores (rows, marks) tell, see `of_number`."""
+        """Return the share of the labels that scores (rows, marks) tell, see `of_number`."""
         has_enough = self.enough(ENOUGH_ROWS)
         columns = zip(scores.T[has_enough], self.marks.T[has_enough], strict=True)
         ranked = [(np.unique(score, return_inverse=True)[1], mark) for score, mark in columns]
@@ -102,7 +102,7 @@ class ClassMeasure:
         return np.asarray(scores[:, self.classes])
 
     def judged(self, scores: np.ndarray, least: int) -> tuple[float, np.ndarray]:
-        """Measure scores (rows, marks); and give each row's share of the measure's error, (rows,).
+        """Measure scores (rows, marks); also return each row's share of the error, (rows,).
 
         Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 1997.
         """
@@ -134,7 +134,7 @@ class NumberMeasure:
         self.marks = 0.5 + self.labels[:, None] / 2
 
     def enough(self, least: int) -> np.ndarray:
-        """Tell whether labels differ and there are twice `least` rows: bool (1,)."""
+        """Return whether labels differ and there are twice `least` rows: bool (1,)."""
         return np.array([len(self.marks) >= 2 * least and bool(self.labels.any())])
 
     def of_number(self, values: np.ndarray) -> np.ndarray:
@@ -164,7 +164,7 @@ class NumberMeasure:
         return _explained(self.labels, np.where(other_rows > 0, means, 0))
 
     def told(self, scores: np.ndarray) -> float:
-        """Give the share of the ranks that scores (rows, 1) explain."""
+        """Return the share of the ranks that scores (rows, 1) explain."""
         return self.judged(scores, 1)[0]
 
     def learned(self, cells: np.ndarray, is_out: np.ndarray, trees: int = TREES) -> np.ndarray:
@@ -176,7 +176,7 @@ class NumberMeasure:
         return np.asarray(model.predict(cells[is_out])[:, None])
 
     def judged(self, scores: np.ndarray, least: int) -> tuple[float, np.ndarray]:
-        """Measure scores (rows, 1); and give each row's share of the measure's error, (rows,)."""
+        """Measure scores (rows, 1), and return each row's share of the measure's error, (rows,)."""
         errors = (self.marks - scores)[:, 0] ** 2
         variances = (self.marks - self.marks.mean())[:, 0] ** 2
         explained = 1 - errors.sum() / variances.sum()
@@ -187,7 +187,7 @@ Measure = ClassMeasure | NumberMeasure
 
 
 def measure_of(labels: np.ndarray, task: Task) -> Measure:
-    """Give the measure of a task for the labels of valid rows, (rows,)."""
+    """Return the measure of a task for the labels of valid rows, (rows,)."""
     return ClassMeasure(labels, task) if task.classes else NumberMeasure(labels, task)
 
 
@@ -196,7 +196,7 @@ def _mean_of_marks(values: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Give ranks of mean 0 and variance 1, equal for equal values; zeros if all are equal."""
+    """Return ranks of mean 0 and variance 1, equal for equal values; zeros if all are equal."""
     from scipy.stats import rankdata  # noqa: PLC0415
 
     ranks = rankdata(values)
@@ -205,7 +205,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _explained(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-    """Give the share of the variance of standardised labels that is explained, see `of_number`."""
+    """Return the explained share of the variance of standardized labels, see `of_number`."""
     errors = (labels - predictions) ** 2
     told = np.argsort(errors)[: int(NEARLY_ALL * len(errors))]
     untold = errors[told].sum() / (labels[told] ** 2).sum()
@@ -215,7 +215,7 @@ def _explained(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
 
 
 def _order(values: np.ndarray) -> np.ndarray:
-    """Give the places of the rows in the order of the values; equal values in random order."""
+    """Return the places of the rows in the order of the values; equal values in random order."""
     random_order = np.random.default_rng(0).permutation(len(values))
     return np.asarray(random_order[np.argsort(values[random_order], kind="stable")])
 
@@ -298,14 +298,14 @@ def _of_other_rows(
 
 
 def _area_of_counts(positives: np.ndarray, negatives: np.ndarray) -> float:
-    """Give the ROC AUC of values in rising order, from the rows of each class at each value."""
+    """Return the ROC AUC of values in rising order, from the rows of each class at each value."""
     negatives_below = np.cumsum(negatives) - negatives
     correct_pairs = float(positives @ (negatives_below + negatives / 2))
     return correct_pairs / float(positives.sum() * negatives.sum())
 
 
 def _told(positives: np.ndarray, negatives: np.ndarray) -> float:
-    """Give the share of a class that stands apart at its end of the values, positives last.
+    """Return the share of a class that stands apart at its end of the values, positives last.
 
     Rows of the other class at this end, and one more, count `FALSELY` times.
     """
@@ -317,7 +317,7 @@ def _told(positives: np.ndarray, negatives: np.ndarray) -> float:
 
 
 def _settled(positives: np.ndarray, negatives: np.ndarray, lacked: np.ndarray | slice) -> float:
-    """Give the largest share of a class that one value settles: these rows have it, or lack it.
+    """Return the largest share of a class that one value settles: these rows have it, or lack it.
 
     Rows of the other class, and one more, count `FALSELY` times. Of two classes the commonest does
     not count, see `NOT_COMMON`: that nobody with a long contract leaves does not tell who leaves.

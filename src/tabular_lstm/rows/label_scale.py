@@ -31,7 +31,7 @@ EXACT = 0.85
 
 
 def skew_of(labels: np.ndarray) -> tuple[float, float] | None:
-    """Give the median and the largest size of labels that are not 0, if the labels are skewed."""
+    """Return the median and the largest size of labels that are not 0, if the labels are skewed."""
     sizes = np.abs(labels[labels != 0])
     if len(labels) < FEWEST or not sizes.size or sizes.max() < SKEWED * np.median(sizes):
         return None
@@ -82,7 +82,7 @@ def with_scale(
 def _is_better(
     labels: np.ndarray, s: float, rows_at: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[bool, str]:
-    """Tell whether asinh(label / s) is clearly easier to learn than the label, and why."""
+    """Return whether asinh(label / s) is clearly easier to learn than the label, and why."""
     if skew_of(labels) is None:
         few = f"fewer than {FEWEST} rows are too few to choose a scale"
         return False, few if len(labels) < FEWEST else "it is not skewed"

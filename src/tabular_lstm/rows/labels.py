@@ -88,7 +88,7 @@ LEAST = 2
 
 
 def are_unlabelled(cells: pd.Series, columns: ColumnsOptions | Schema) -> np.ndarray:
-    """Tell which labels are missing, bool (rows,); a class named "none" or "NA" is not missing."""
+    """Return which labels are missing, bool (rows,); a class named "none" or "NA" is not."""
     text = texts(cells).fillna("")
     missing = text.str.lower().isin(EMPTY) & ~text.isin(columns.task.classes)
     return missing.to_numpy(bool)
@@ -134,13 +134,13 @@ def _read_classes(
 
 
 def _numbered_classes(task: Task) -> dict[int, Class]:
-    """Give the classes by their numbers as a message names them: of two, the positive one first."""
+    """Return the classes by number, in the order of messages: of two, the positive one first."""
     numbered = [*enumerate(task.classes)]
     return dict(numbered[::-1] if task.has_threshold else numbered)
 
 
 def summary_of_labels(labels: pd.Series, task: Task) -> dict[str, Any]:
-    """Give the data summary's fields: the share of the positive class, or a `LabelSummary`."""
+    """Return the data summary's fields: the share of the positive class, or a `LabelSummary`."""
     if task.has_threshold:
         return {"label_share": float(labels.mean())}
     if task.classes:
@@ -215,7 +215,7 @@ def label_column(labels: pd.Series, task: Task) -> pd.DataFrame:
 
 
 def schema_fields(task: Task, labels: np.ndarray | None, bounds: Bounds) -> dict[str, Any]:
-    """Give the schema's fields for the label, from the labels of the train rows and its bounds."""
+    """Return the schema's fields for the label, from the train rows' labels and its bounds."""
     if task.classes:
         return task.declared
     if labels is None:

@@ -28,7 +28,7 @@ class NumberFormat(Frozen):
     unit: str = unless("")
 
     def with_unit(self, unit: str | None) -> "NumberFormat":
-        """Give the format of a column whose numbers may have this unit; None for no unit."""
+        """Return the format of a column whose numbers may have this unit; None for no unit."""
         return self.model_copy(update={"unit": unit}) if unit else self
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ CASED = re.compile(
 
 @cache
 def number_pattern(number_format: NumberFormat) -> str:
-    """Give the regular expression for a text that is a number from its start to its end.
+    """Return the regular expression for a text that is a number from its start to its end.
 
     Python and Arrow read the expression alike. A group has three digits; the first group has up to
     three and no leading zero.
@@ -67,19 +67,19 @@ def number_pattern(number_format: NumberFormat) -> str:
 
 
 def _between_groups(number_format: NumberFormat) -> str:
-    """Give the pattern of the mark of thousands; a blank may be one that does not break a line."""
+    """Return the pattern of the mark of thousands; a blank may be a non-breaking one."""
     mark = number_format.thousands or ""
     return "[ \u00a0\u202f]" if mark == " " else re.escape(mark)
 
 
 @cache
 def any_of(formats: tuple[NumberFormat, ...]) -> re.Pattern[str]:
-    """Give the pattern of texts that are a number in at least one of these formats."""
+    """Return the pattern of texts that are a number in at least one of these formats."""
     return re.compile("|".join(f"(?:{number_pattern(number_format)})" for number_format in formats))
 
 
 def pointed(text: str, number_format: NumberFormat = POINT) -> str | None:
-    """Give a number's text with a decimal point and without groups, None for any other text.
+    """Return a number's text with a decimal point and without groups, None for any other text.
 
     Examples:
         >>> cells = ["1.234,5", "4.309", "0.123", "7", "2024"]
@@ -133,7 +133,7 @@ def without_unit(texts: pa.Array, unit: str | None) -> pa.Array:
 
 @cache
 def _spellings(unit: str) -> str:
-    """Give the pattern of the ways to write a unit, see `without_unit`."""
+    """Return the pattern of the ways to write a unit, see `without_unit`."""
     singular = unit if CASED.fullmatch(unit) else re.sub("(?<=..)s$|(?<=...)S$", "", unit)
     forms = {singular.lower(), singular.capitalize(), singular.upper()}
     if not unit.isalpha() or len(unit) < 3 or singular not in forms:

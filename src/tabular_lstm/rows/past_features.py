@@ -127,25 +127,25 @@ class Past:
         return Running(weight, mean, np.sqrt(squares / weight))
 
     def lag(self, place: int, column: np.ndarray | None = None) -> np.ndarray:
-        """Give the value so many values before, 1 for the last; NaN if there is none: (n,)."""
+        """Return the value so many values before, 1 for the last; NaN if there is none: (n,)."""
         column = self.values if column is None else column
         places = np.where(self.count >= place, self.end - place, -1)
         return np.asarray(np.append(column, np.nan)[places])
 
     def recent_mean(self) -> np.ndarray:
-        """Give the mean of the last earlier values, weighted by `HALF_LIFE`, likewise."""
+        """Return the mean of the last earlier values, weighted by `HALF_LIFE`, likewise."""
         lags = np.stack([self.lag(place) for place in range(1, RECENT + 1)])
         weights = 0.5 ** (np.arange(RECENT) / HALF_LIFE)[:, None] * ~np.isnan(lags)
         total = weights.sum(0)
         return np.asarray((weights * np.nan_to_num(lags)).sum(0) / np.where(total, total, np.nan))
 
     def since_last(self) -> np.ndarray:
-        """Give the time since the last earlier value, NaN if there is none, likewise."""
+        """Return the time since the last earlier value, NaN if there is none, likewise."""
         time, own = self.histories.time, self.histories.own
         return np.asarray(time[own] - self.lag(1, time[self.has_value]))
 
     def since_same(self) -> np.ndarray:
-        """Give the time since the last earlier row with the own row's category, likewise."""
+        """Return the time since the last earlier row with the own row's category, likewise."""
         histories, codes = self.histories, np.nan_to_num(self.column, nan=-1).astype(np.int64) + 1
         group = histories.customer * (codes.max(initial=0) + 1) + codes
         order = np.argsort(group, kind="stable")
@@ -169,7 +169,7 @@ class Past:
         return np.asarray(np.nan_to_num(self.mean(half_life)) * self.weights(half_life))
 
     def deviation(self, half_life: int) -> np.ndarray:
-        """Give how many standard deviations the own value is above the mean.
+        """Return how many standard deviations the own value is above the mean.
 
         NaN if the earlier values are all the same, or differ by no more than rounding.
         """
@@ -180,13 +180,13 @@ class Past:
 
 
 def faded(times: np.ndarray, half_life: np.ndarray) -> np.ndarray:
-    """Give what is left of a weight of 1 after a time."""
+    """Return what is left of a weight of 1 after a time."""
     left = np.exp2(-np.maximum(times, 0) / half_life)
     return np.asarray(np.where(left < LEAST_WEIGHT, 0, left))
 
 
 def half_lives_of(gaps: np.ndarray) -> tuple[float, ...]:
-    """Give the `HistoryLayout.half_lives`: the quantiles `GAPS`.
+    """Return the `HistoryLayout.half_lives`: the quantiles `GAPS`.
 
     Args:
         gaps: The time between a customer's rows, NaN where there is no earlier row; rows that only
@@ -275,7 +275,7 @@ def candidates(histories: Histories, schema: Schema) -> list[Candidates]:
 
 
 def past_features(histories: Histories, schema: Schema) -> dict[str, np.ndarray]:
-    """Give the past features of `schema.row`, by name: float64 (histories,) each."""
+    """Return the past features of `schema.row`, by name: float64 (histories,) each."""
     compute = {n: of_name for some in candidates(histories, schema) for n, of_name in some.items()}
     past = [n for n in cast(Schema, schema.row).features if n not in schema.features]
     return {name: compute[name]() for name in past}

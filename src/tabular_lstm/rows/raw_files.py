@@ -100,7 +100,7 @@ class RawFiles:
             )
 
     def file(self, name: str) -> str:
-        """Give the path of a file."""
+        """Return the path of a file."""
         return f"{self.path}/{name}" if name else self.path
 
     @contextlib.contextmanager
@@ -131,19 +131,19 @@ class RawFiles:
             self._unchanged_state(name, content)
 
     def sha256_of(self, name: str) -> str:
-        """Give the SHA-256 of a file; it is hashed only once. Raise as `open_hashed` does."""
+        """Return the SHA-256 of a file; it is hashed only once. Raise as `open_hashed` does."""
         if name not in self._states:
             with self.open_hashed(name):
                 pass
         return self.hashed[self.file(name), self._states[name]]
 
     def hashes(self) -> dict[str, str]:
-        """Give the SHA-256 of each file by its name."""
+        """Return the SHA-256 of each file by its name."""
         file_name = self.path.rpartition("/")[2]
         return {name or file_name: self.sha256_of(name) for name in self.names}
 
     def sha256(self) -> str:
-        """Give the SHA-256 of the file; for a directory, hash the output of `sha256sum`.
+        """Return the SHA-256 of the file; for a directory, hash the output of `sha256sum`.
 
         A directory's hash is the output of `cd directory && sha256sum *.[cC][sS][vV] | sha256sum`
         in C locale, if no name has a backslash or a line end.
@@ -154,7 +154,7 @@ class RawFiles:
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def _unchanged_state(self, name: str, content: io.BufferedReader) -> State:
-        """Give the state of an open file: inode, size and time; in object storage its ETag."""
+        """Return the state of an open file: inode, size and time; in object storage its ETag."""
         try:
             status = os.fstat(content.fileno())
             state: State = status.st_ino, status.st_size, status.st_mtime_ns
@@ -170,7 +170,7 @@ class RawFiles:
 
 
 def is_parquet(file: str) -> bool:
-    """Tell whether a file is Parquet, by its name."""
+    """Return whether a file is Parquet, by its name."""
     return file.lower().endswith(PARQUET)
 
 
@@ -184,7 +184,7 @@ PIECE = 2**20
 def stream_parquet(
     content: BinaryIO, file: str, without: Collection[str] = ()
 ) -> Iterator[pa.RecordBatch]:
-    """Give the rows of a file of any size in pieces, with memory for a few pieces.
+    """Return the rows of a file of any size in pieces, with memory for a few pieces.
 
     Args:
         content: The file, open for its bytes.
@@ -220,13 +220,13 @@ def open_parquet(content: BinaryIO, file: str) -> Iterator[parquet.ParquetFile]:
 
 
 def types_of_parquet(content: BinaryIO, file: str) -> dict[str, pa.DataType]:
-    """Give each column's plain type, and raise as `open_parquet` does."""
+    """Return each column's plain type, and raise as `open_parquet` does."""
     with open_parquet(content, file) as parquet_file:
         return {field.name: plain(field.type) for field in parquet_file.schema_arrow}
 
 
 def plain(kind: pa.DataType) -> pa.DataType:
-    """Give the plain type: for a dictionary, its values' type; else a number, a time or `string`.
+    """Return the plain type: for a dictionary, its values' type; else a number, a time or `string`.
 
     Impala, Hive and old versions of Spark write text as bytes. Extension types, such as that of
     UUIDs, and several values in a cell, such as a list, become text too.

@@ -77,7 +77,7 @@ class Batch:
 
     @property
     def origins(self) -> pa.Table:
-        """Give the origin of each row, see `Batch`."""
+        """Return the origin of each row, see `Batch`."""
         if self.origin is not None:
             return self.origin
         file = {} if self.file is None else {"file": same(self.file, self.count)}
@@ -100,7 +100,7 @@ class Batch:
 
     @property
     def cells(self) -> pd.DataFrame:
-        """Give the rows as a frame with a RangeIndex from 0.
+        """Return the rows as a frame with a RangeIndex from 0.
 
         Whole numbers stay whole numbers even if other cells are missing.
 
@@ -136,7 +136,7 @@ def same(text: str, count: int) -> pa.DictionaryArray:
 
 
 def rows_of_a_batch(columns: int) -> int:
-    """Give the most rows that a batch with this number of columns may have."""
+    """Return the most rows that a batch with this number of columns may have."""
     return max(1, min(ROWS, CELLS // columns))
 
 
@@ -187,7 +187,7 @@ class Table:
 
     @property
     def file(self) -> str:
-        """Give the path of the file or the folder."""
+        """Return the path of the file or the folder."""
         return self.files.path
 
     @property
@@ -197,20 +197,20 @@ class Table:
 
     @property
     def number_format(self) -> NumberFormat:
-        """Give the number format. Default: a point before the fraction."""
+        """Return the number format. Default: a point before the fraction."""
         return number_format_of(self.load_args)
 
     def format_of(self, columns: Iterable[str], champions: NumberFormat) -> NumberFormat:
-        """Give the format of numbers that are text: the declared one, else the champion's."""
+        """Return the format of numbers that are text: the declared one, else the champion's."""
         is_declared = any(self.load_args.get(name) for name in NUMBER_FORMAT)
         return self.number_format if is_declared else champions
 
     def sha256(self) -> str:
-        """Give the hash of the files, see `RawFiles.sha256`; with `where`, of the chosen rows."""
+        """Return the hash of the files, see `RawFiles.sha256`; with `where`, of the chosen rows."""
         return self._hash_of_chosen() if self.where else self.files.sha256()
 
     def hashes(self, key: str | None) -> dict[str, str]:
-        """Give the hash of each file by its name, see `RawFiles.hashes`.
+        """Return the hash of each file by its name, see `RawFiles.hashes`.
 
         With `where` and a `key`, it is the hash of all chosen rows. Without a key their numbers
         name the rows, and so the whole files count.
@@ -240,7 +240,7 @@ class Table:
         return list(self._types_of(self.files.names[0]))
 
     def types(self, columns: Collection[str]) -> dict[str, pa.DataType]:
-        """Give the type of these columns in all files: text in a CSV, or if no file has a cell.
+        """Return the type of these columns in all files: text in a CSV, or if no file has a cell.
 
         Raises:
             DataError: A column is of different types, or see `batches`.
@@ -255,7 +255,7 @@ class Table:
         return {column: found.get(column, pa.string()) for column in columns}
 
     def _types_of(self, name: str) -> dict[str, pa.DataType]:
-        """Give the type of each column of a file, from its header; in a CSV it is text."""
+        """Return the type of each column of a file, from its header; in a CSV it is text."""
         file = self.files.file(name)
         with self.files.open(name) as content:
             if is_parquet(file):
@@ -306,7 +306,7 @@ class Table:
                     yield batch
 
     def values(self, batch: Batch, column: str) -> np.ndarray:
-        """Give the cells of a column as text, (rows,), as they are compared with `where`.
+        """Return the cells of a column as text, (rows,), as they are compared with `where`.
 
         The text is stripped of white space, and "" where the cell is missing; 7.0 is 7, because
         pandas writes it so if another cell of the column is missing.
@@ -362,7 +362,7 @@ class Table:
 def _cells_to_hash(
     cells: pa.ChunkedArray, number_format: NumberFormat
 ) -> pa.ChunkedArray | pa.Array:
-    """Give cells for a hash: text without blanks around, and 7.0 as 7.
+    """Return cells for a hash: text without blanks around, and 7.0 as 7.
 
     pandas writes all whole numbers of a column as 7.0 if one cell is missing. With a decimal comma,
     7.0 is no number.

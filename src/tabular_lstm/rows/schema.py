@@ -92,7 +92,7 @@ class HistoryLayout(History):
 
     @property
     def unit(self) -> float:
-        """Give the unit of `gap`: for dates a day in microseconds, for numbers 1."""
+        """Return the unit of `gap`: for dates a day in microseconds, for numbers 1."""
         return MICROSECONDS_A_DAY if self.dates else 1.0
 
     @property
@@ -229,7 +229,7 @@ def training_fingerprint(
 
 
 def scale(values: np.ndarray) -> tuple[float, float]:
-    """Give mean and variance of the measured values, winsorized; 0 and 1 if there are none.
+    """Return mean and variance of the measured values, winsorized; 0 and 1 if there are none.
 
     Values are winsorized at the 1st and the 99th percentile, unless that leaves a single value.
     Otherwise one wrong number, such as 9999 among ages, would be most of the variance.
@@ -245,7 +245,7 @@ def scale(values: np.ndarray) -> tuple[float, float]:
 
 
 def origin_of(values: np.ndarray) -> float:
-    """Give the number to subtract from measured values, float64 (n,), before they are float32.
+    """Return the number to subtract from measured values, float64 (n,), before they are float32.
 
     It is the median of the distinct values if at least twice as many of them stay distinct without
     it as with it, such as seconds since 1970 within a minute. Otherwise it is 0.
@@ -261,5 +261,5 @@ def origin_of(values: np.ndarray) -> float:
 
 
 def quantiles(values: np.ndarray) -> list[float]:
-    """Give the `Schema.quantiles` of measured values; none if there are no values."""
+    """Return the `Schema.quantiles` of measured values; none if there are no values."""
     return np.quantile(values, ndtr(SCORES), method="nearest").tolist() if values.size else []

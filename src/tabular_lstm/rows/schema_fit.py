@@ -154,7 +154,7 @@ def _refuse_one_name_for_two(features: list[str]) -> None:
 
 
 def _shape(features: int, reshaping: ReshapingOptions) -> tuple[int, int]:
-    """Give the number of steps, and of features per step."""
+    """Return the number of steps, and of features per step."""
     per_step = reshaping.features_per_step or min(features, max(2, -(-features // STEPS)))
     steps = -(-features // per_step)
     if steps * per_step != features and not reshaping.allow_padding:

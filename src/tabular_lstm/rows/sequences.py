@@ -93,12 +93,12 @@ def count_unknown(sequences: np.ndarray, schema: Schema) -> dict[str, int]:
 
 
 def chosen(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Give these columns of rows, without a copy of their values."""
+    """Return these columns of rows, without a copy of their values."""
     return pd.DataFrame({name: rows[name] for name in columns}, index=rows.index, copy=False)
 
 
 def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.DataFrame:
-    """Give the frame with names as text, without sparse columns; bytes and lists are text.
+    """Return the frame with names as text, without sparse columns; bytes and lists are text.
 
     Raises:
         DataError: A feature is missing or there twice; without `features`, a column is there twice.

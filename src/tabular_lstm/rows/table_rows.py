@@ -95,15 +95,15 @@ class LoadedTable(Table):
         )
 
     def sha256(self) -> str:
-        """Give the hash of the content, see `LoadedTable`."""
+        """Return the hash of the content, see `LoadedTable`."""
         return self.content_sha256
 
     def hashes(self, key: str | None) -> dict[str, str]:
-        """Give the hash of the content by the entry's name; without a key, in its order."""
+        """Return the hash of the content by the entry's name; without a key, in its order."""
         return {self.file: self.content_sha256 if key else self.ordered_sha256}
 
     def format_of(self, columns: Iterable[str], champions: NumberFormat) -> NumberFormat:
-        """Give the champion's format of numbers that are text.
+        """Return the champion's format of numbers that are text.
 
         Raises:
             DataError: A number that became text would be another number in that format.
@@ -117,7 +117,7 @@ class LoadedTable(Table):
         return champions
 
     def _types_of(self, name: str) -> dict[str, pa.DataType]:
-        """Give the type of each column."""
+        """Return the type of each column."""
         return {field.name: field.type for field in self.schema}
 
     def batches(self, without: Collection[str] = ()) -> Iterator[Batch]:
@@ -133,7 +133,7 @@ class LoadedTable(Table):
 
 
 def _frames(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Table]:
-    """Give a table, or the tables of an iterator, as Arrow tables.
+    """Return a table, or the tables of an iterator, as Arrow tables.
 
     For `mixed` see `LoadedTable`; columns are added to it.
     """
@@ -195,7 +195,7 @@ def _array_of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
 
 
 def _plain_batches(table: Any, name: str, mixed: set[str]) -> Iterator[pa.RecordBatch]:
-    """Give the rows of a table in the types that the readers of cells accept."""
+    """Return the rows of a table in the types that the readers of cells accept."""
     for frame in _frames(table, name, mixed):
         refuse_repeated_names(frame.column_names, name)
         for batch in frame.to_batches():
@@ -203,7 +203,7 @@ def _plain_batches(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Record
 
 
 def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
-    """Give the types that hold the values of all frames."""
+    """Return the types that hold the values of all frames."""
     for schema in schemas:
         if other_names := sorted({*schema.names} ^ {*schemas[0].names}):
             raise DataError(

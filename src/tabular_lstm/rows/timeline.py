@@ -23,7 +23,7 @@ from tabular_lstm.rows.sequences import by_name, chosen, refuse_problems, to_seq
 
 
 def history_layout(columns: ColumnsOptions, history: History, rows: pd.DataFrame) -> HistoryLayout:
-    """Give the layout of the histories that conf declares, for rows whose cells are read.
+    """Return the layout of the histories that conf declares, for rows whose cells are read.
 
     The order is a feature too if it is a number, such as an age, and does not split the rows.
 
@@ -73,7 +73,7 @@ class Roles(NamedTuple):
 
 
 def time_of(times: np.ndarray) -> np.ndarray:
-    """Give times as float64 (rows,), dates as microseconds since 1970, exact for 285 years."""
+    """Return times as float64 (rows,), dates as microseconds since 1970, exact for 285 years."""
     if times.dtype.kind == "M":
         times = times.astype(DATES).astype(np.int64)
     return times.astype(np.float64)
@@ -161,7 +161,7 @@ class Timeline:
 
     @property
     def gaps(self) -> np.ndarray:
-        """Give the time since the last earlier row, NaN where there is none: float64 (rows,)."""
+        """Return the time since the last earlier row, NaN where there is none: float64 (rows,)."""
         before = self.time[np.maximum(self.tie - 1, 0)]
         return np.where(self.tie > self.start, self.time - before, np.nan)
 
@@ -178,7 +178,7 @@ class Timeline:
 
 
 def derived(roles: Roles, layout: HistoryLayout, timeline: Timeline) -> dict[str, np.ndarray]:
-    """Give the features that no column holds, in the order of the rows: float64 (rows,) each."""
+    """Return the features that no column holds, in the order of the rows: float64 (rows,) each."""
     gaps = np.empty(len(timeline.order))
     gaps[timeline.order] = timeline.gaps / layout.unit
     features = {layout.gap: gaps}
@@ -188,7 +188,7 @@ def derived(roles: Roles, layout: HistoryLayout, timeline: Timeline) -> dict[str
 
 
 def label_features(roles: Roles, layout: HistoryLayout) -> dict[str, np.ndarray]:
-    """Give the features that hold the label, if any, likewise."""
+    """Return the features that hold the label, if any, likewise."""
     if len(layout.labels) == 1:
         return {layout.labels[0]: roles.labels}
     has_label = ~np.isnan(roles.labels)
@@ -201,7 +201,7 @@ def label_features(roles: Roles, layout: HistoryLayout) -> dict[str, np.ndarray]
 def histories(
     roles: Roles, table: np.ndarray, schema: Schema, examples: np.ndarray | None = None
 ) -> Histories:
-    """Give the histories of some of the rows.
+    """Return the histories of some of the rows.
 
     Args:
         roles: The roles of all rows.
@@ -244,7 +244,7 @@ def histories(
 
 
 def pasts_of(sides: list[pd.DataFrame], other_rows: pd.DataFrame, history: History) -> pd.DataFrame:
-    """Give the other rows that are earlier than a labelled row, of a side, of their customer.
+    """Return the other rows that are earlier than a labelled row, of a side, of their customer.
 
     With `then`, those of the same time are given too; which are earlier, only `Timeline` decides.
     """
@@ -259,7 +259,7 @@ def pasts_of(sides: list[pd.DataFrame], other_rows: pd.DataFrame, history: Histo
 def last_rows(
     rows: pd.DataFrame, schema: Schema, sequences: Histories
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Tell which examples are like the rows that a scoring predicts.
+    """Return which examples are like the rows that a scoring predicts.
 
     A scoring predicts each customer's last row. So an example counts if it was its customer's last
     row at one of several times, and its customer was seen within the labels' delay before this

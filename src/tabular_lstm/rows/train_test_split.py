@@ -27,7 +27,7 @@ ADVICE = (
 
 
 def in_test(rows: pd.DataFrame, columns: ColumnsOptions, split: SplitOptions) -> np.ndarray:
-    """Tell which rows are test rows, bool (rows,); a row's side does not depend on other rows.
+    """Return which rows are test rows, bool (rows,); a row's side does not depend on other rows.
 
     By time, a row is a test row if its time is `split.from_` or later, see `with_boundary`. By
     hash, a row is a test row if the hash of its group (without a group: key; without a key:
@@ -62,7 +62,7 @@ def row_hashes(
 
 
 def _features_seen(rows: pd.DataFrame, columns: ColumnsOptions) -> list[bytes]:
-    """Give each row's features as the network sees them: equal bytes for rows that are equal."""
+    """Return each row's features as the network sees them: equal bytes for rows that are equal."""
     names = sorted(set(rows.columns) - columns.not_features)
     categorical = [name for name in names if name in columns.categorical]
     numbers = [name for name in names if name not in columns.categorical]

@@ -91,7 +91,7 @@ class Kinds:
                     entry.rows.append(rows[place])
 
     def counts(self) -> dict[str, int]:
-        """Give how many cells have each kind of problem, the commonest first."""
+        """Return how many cells have each kind of problem, the commonest first."""
         return {kind: entry.count for kind, entry in self._by_count()}
 
     def listed(self) -> list[str]:
@@ -138,7 +138,7 @@ class Rows:
 
     @property
     def all_valid(self) -> pd.DataFrame:
-        """Give the valid rows with those that are only history."""
+        """Return the valid rows with those that are only history."""
         return pd.concat([self.valid, self.history]) if len(self.history) else self.valid
 
     def without_superseded(self, key: str) -> "Rows":
@@ -247,7 +247,7 @@ def _read_columns(
 def may_be_predicted(
     cells: pd.DataFrame, history: History, number_format: NumberFormat
 ) -> np.ndarray:
-    """Tell which rows a scoring may predict by `columns.history.predict`, bool (rows,)."""
+    """Return which rows a scoring may predict by `columns.history.predict`, bool (rows,)."""
     if history.chosen_by is None:
         return np.ones(len(cells), bool)
     values = read_category(cells[history.chosen_by], (), number_format)
@@ -290,7 +290,7 @@ Part = TypeVar("Part", pd.Series, pd.DataFrame)
 
 
 class _ReadParts:
-    """Takes parts of rows one after the other, and gives all their rows.
+    """Takes parts of rows one after the other, and returns all their rows.
 
     Attributes:
         kinds: What is wrong with rows.
@@ -315,7 +315,7 @@ class _ReadParts:
             self._values.setdefault(name, []).append(pd.Series(values)[which])
 
     def valid(self) -> pd.DataFrame:
-        """Give the valid rows, once: each column's values are freed as they are joined."""
+        """Return the valid rows, once: each column's values are freed as they are joined."""
         names = self._names[0].append(self._names[1:])
         columns = {
             name: pd.concat(_nonempty(self._values.pop(name)), ignore_index=True).array

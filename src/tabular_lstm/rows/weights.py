@@ -29,7 +29,7 @@ def read_weights(
 
 
 def weights_of(rows: pd.DataFrame, columns: ColumnsOptions) -> np.ndarray:
-    """Give the rows' weights, float64 (rows,); ones if no column holds weights."""
+    """Return the rows' weights, float64 (rows,); ones if no column holds weights."""
     return np.ones(len(rows)) if columns.weight is None else rows[columns.weight].to_numpy()
 
 
@@ -82,5 +82,5 @@ def scaled(weights: np.ndarray | None) -> np.ndarray | None:
 
 
 def weights_note(weights: np.ndarray | None) -> str:
-    """Give words to put after a number of rows: it is a number of effective rows."""
+    """Return words to put after a number of rows: it is a number of effective rows."""
     return "" if weights is None else ", the effective number by their weights"

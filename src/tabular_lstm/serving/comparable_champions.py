@@ -62,7 +62,7 @@ class ChampionPredictions(Predictions):
     rows_each: float = 1.0
 
     def __getitem__(self, rows: np.ndarray) -> Self:
-        """Give the predictions of some examples."""
+        """Return the predictions of some examples."""
         return replace(self, values=self.values[rows], trained_on=self.trained_on[rows])
 
 
@@ -279,7 +279,7 @@ def predict_with_champion(
 
 
 def rows_each_of(test_set: Examples, is_new: np.ndarray) -> float:
-    """Give the mean size of a row's group among the new rows, see `reference.rows_each`."""
+    """Return the mean size of a row's group among the new rows, see `reference.rows_each`."""
     groups = test_set.groups
     if groups is None and test_set.keys is None and test_set.together is None:
         groups = fingerprints_of_sequences(test_set.sequences)  # equal rows are on the same side
@@ -287,7 +287,7 @@ def rows_each_of(test_set: Examples, is_new: np.ndarray) -> float:
 
 
 def _new_rows(sequences: Sequences, is_new: np.ndarray, test_set: Examples) -> Any:
-    """Tell which rows of a table are new: `is_new`, and the history rows of their customers."""
+    """Return which rows of a table are new: `is_new`, and the history rows of their customers."""
     if isinstance(sequences, np.ndarray):
         return slice(None)
     own_places, customer = sequences.own[is_new], sequences.customer

@@ -99,7 +99,7 @@ def learn_schema(
 def _train_side(
     history_rows: pd.DataFrame, train_rows: pd.DataFrame, history: History, by_time: bool
 ) -> pd.DataFrame:
-    """Give the unlabelled rows of the train rows' customers, none later than a split by time."""
+    """Return the unlabelled rows of the train rows' customers, none later than a split by time."""
     if history_rows.empty:  # then its columns have any type
         return history_rows
     on_side = history_rows[history.of].isin(train_rows[history.of]).to_numpy()
