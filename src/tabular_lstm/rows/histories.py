@@ -97,7 +97,7 @@ class Histories:
 
     @property
     def apart(self) -> Self:
-        """Return each history its own copy of its customer's rows up to its own row, as a customer.
+        """Give each history its own copy of its customer's rows up to its own row, as a customer.
 
         So a row can be changed in one history, and stays as it is in the past of the others.
         """
