@@ -103,6 +103,7 @@ def _is_better(
     is_clear = gains.mean() > CLEARLY * gains.std() / len(gains) ** 0.5
     return bool(is_clear and unexplained > 1 - EXACT), (
         f"the mean absolute error of a gradient boosting model is {amount(asinh_errors.mean())} "
-        f"with asinh and {amount(errors.mean())} without, where it explains "
-        f"{100 * max(1 - unexplained, 0):.0f} % of the variance"
+        f"with asinh and {amount(errors.mean())} without, {'a' if is_clear else 'no'} clear "
+        f"improvement; it explains {100 * max(1 - unexplained, 0):.0f} % of the variance (asinh is "
+        f"used below {100 * EXACT:.0f} %)"
     )
