@@ -83,7 +83,7 @@ def test_a_strong_feature_is_asked_about_twice_in_the_log_and_is_promoted(projec
     lines = logged(*RETRAINING).splitlines()
     assert lines[-1].startswith("Promoted run ")
     warning, repeated = [line for line in lines if "score (0.9" in line]
-    assert warning.startswith("Strong feature, perhaps a leak, alone telling the label or much")
+    assert warning.startswith("Strong feature, perhaps a leak, which alone tells the label, or")
     assert warning.endswith("If known before the label: columns.known_in_time: [score]")
     assert repeated == f"Warning of this run: {warning}"
     decision = document(project, "08_reporting/decision.json")

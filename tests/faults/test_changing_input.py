@@ -117,10 +117,10 @@ def test_rows_to_train_on_have_the_fingerprint_of_their_own_bytes(
         assert rows.sha256() == sha256(content)
         assert list(whole(rows).itertuples(index=False, name=None)) == cells
         change(other)
-        with pytest.raises(DataError, match="the file changed while it was read"):
+        with pytest.raises(DataError, match="the file changed while it was being read"):
             whole(rows)
         quick.raw.write_bytes(content)
     with monkeypatch.context() as patched:
         after(1, lambda: overwritten(quick.raw), patched)
-        with pytest.raises(DataError, match="the file changed while it was read"):
+        with pytest.raises(DataError, match="the file changed while it was being read"):
             _ = [*RawRowsDataset(filepath=str(quick.raw)).load().batches()]

@@ -1,4 +1,4 @@
-"""Files that are not what a run wrote: refused with the ways out, nothing changed, and mended."""
+"""Files that are not what a run wrote: refused with the ways out, nothing changed, and repaired."""
 
 import json
 import re

@@ -277,15 +277,15 @@ def test_a_messy_table_needs_only_what_its_profile_asks(project: Project) -> Non
     for asked in (
         "rate: cells that are not numbers: 9, such as '4 EUR'; their labelled rows go to quar",
         "weight: cells that are not numbers: 11, such as '180 kg'; ",
-        "region: 'North' and 'north' differ by their spelling alone",
+        "region: 'North' and 'north' differ only in spelling",
     ):
         assert any(line.startswith(f"- {asked}") for line in unsure), unsure
 
     assert "ISO 8601 in 99.2% and %d/%m/%Y in 0.8%" in page
 
     # The leak is ignored and the file corrected, as asked; a few odd cells go to quarantine.
-    mended = rows.assign(region=rows["region"].str.title())
-    mended.to_csv(path, index=False)
+    corrected = rows.assign(region=rows["region"].str.title())
+    corrected.to_csv(path, index=False)
     (project.path / "conf/loans/parameters.yml").write_text(
         json.dumps({"columns": columns | {"ignore": ["dunned"]}})
     )
@@ -295,7 +295,7 @@ def test_a_messy_table_needs_only_what_its_profile_asks(project: Project) -> Non
     counts = project.metrics("loans")["data"]
     assert (counts["quarantined_rows"], counts["rows"]) == (20, 1500)
     # A scoring reads units alike, with or without them, and sets another one aside.
-    new = mended.drop(columns=["late", "dunned"]).head(40)
+    new = corrected.drop(columns=["late", "dunned"]).head(40)
     new.loc[0, "income"], new.loc[1, "term"], new.loc[2, "rate"] = "€5", "3 years", "7.5"
     new.to_csv(project.path / "data/01_raw/loans_to_score.csv", index=False)
     parameters = {
