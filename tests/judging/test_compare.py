@@ -74,7 +74,7 @@ def test_rows_of_a_group_are_drawn_together_and_rows_count_by_their_weight() -> 
         ({"labels": [0, 1, 2, 1]}, "task 'two classes' with 3 different labels"),
         ({"task": "regression"}, "expected 'two classes' with two"),
         ({"candidate": [0.1, np.inf, 0.2, 0.8]}, "candidate: expected .* with 2 infinite"),
-        ({}, "there are 2 rows, or groups, of class 0: too few to compare"),
+        ({}, "too few rows, or groups, of class 0 to compare two models: 2; "),
         (
             {"candidate": [0.1, 0.2]},
             r"candidate: expected shape \(4, 2\) for 4 rows of .*; got shape \(2, 2\)",

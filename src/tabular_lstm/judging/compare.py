@@ -124,8 +124,8 @@ def compare(
     fewest, of_class = fewest_rows(evaluation, judged)
     if fewest < promotion.min_test_rows_per_class:
         raise ValueError(
-            f"there are {fewest} rows, or groups,{of_class}: too few to compare two models; "
-            f"expected at least {promotion.min_test_rows_per_class}"
+            f"too few rows, or groups,{of_class} to compare two models: {fewest}; expected at "
+            f"least {promotion.min_test_rows_per_class}"
         )
     check = check_champions(evaluation, [ComparedChampion(run_id=CHAMPION, sha256="")], promotion)
     intervals = {m: evaluation.interval(CANDIDATE, CHAMPION, m) for m in judged.compared}
