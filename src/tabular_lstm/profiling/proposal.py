@@ -284,7 +284,7 @@ TO_SCORE = """\
 # Rows to score: put new ones there, a CSV or Parquet file or a folder of them, with these columns
 # (a label is not needed; histories need all earlier rows, and the label's column, which may be
 # empty). Another place for one run: --params rows_to_score=FILE"""
-STEPS = "rows of a history at most, its own included"
+STEPS = "the most rows of a history, the predicted row included"
 KNOWN_AFTER = "labels here were known by then; write more if some take longer or come in batches"
 NOT_KNOWN = "    # known_after: # the longest time until a label is known; later rows then use it"
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
@@ -395,7 +395,7 @@ def _page_line(label: ProposedLabel, is_history: bool) -> str:
     rows = [counted(count, "row") for count in label.counts]
     text = first_ten([f"{name} {count}" for name, count in zip(names, rows, strict=True)])
     positive = f"; positive: {names[1]}" if len(names) == 2 else ""
-    role = "history alone" if is_history else "left out"
+    role = "used only as history" if is_history else "left out"
     unlabelled = f"; {label.unlabelled} unlabelled, {role}" if label.unlabelled else ""
     return f"Label {shown(label.name)}: {text or f'a number, {label.why}'}{positive}{unlabelled}"
 
