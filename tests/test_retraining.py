@@ -316,7 +316,7 @@ def test_a_group_that_carries_the_figure_is_named_in_log_verdict_and_report(
         for record in caplog.records
         if "without it ROC AUC is" in record.getMessage()
     ]
-    assert re.match(r"Group 'C13' has \d\d % of the \d\d\d test rows; ", sentence)
+    assert re.match(r"patient 'C13' has \d\d % of the \d\d\d test rows; ", sentence)
     assert repeated == f"Warning of this run: {sentence}"
     assert sentence in json.loads(quick.versions("08_reporting/verdict.json")[-1].read_text())
     assert sentence in unescape(quick.versions("08_reporting/report.html")[-1].read_text())

@@ -69,7 +69,7 @@ def test_a_retraining_tells_how_long_histories_are_and_how_good_it_is_by_that(
     counted = {"histories": "at most 8 rows of each patient, by visit", "customers": PATIENTS}
     assert metrics["data"] | counted == metrics["data"]
     each = f"{len(rows) / PATIENTS:.1f} rows each on average"
-    said = f"{counted['histories']}: {PATIENTS} customers, {each}"
+    said = f"{counted['histories']}; {PATIENTS} in all, {each}"
     assert f"Histories: {said}" in caplog.text
 
     predictions = predictions_of(project)
@@ -114,5 +114,5 @@ def test_a_retraining_tells_how_long_histories_are_and_how_good_it_is_by_that(
     assert f"On {len(predictions)} test rows" in page
     assert f"1 {one['evaluated_rows']} test rows, {one['train_rows']} train rows" in page
     assert f"{many['evaluated_rows']} test rows, {many['train_rows']} train rows too few" in page
-    assert f"{said}. Intervals count customers, not rows" in page
+    assert f"{said}. Intervals resample whole histories, not rows" in page
     assert f"visit: {metrics['by_segment'][20]['other_values']} other values " in page

@@ -496,8 +496,8 @@ def heavy_group(evaluation: Evaluation, names: pd.Series, word: str) -> str | No
     The result is None if no group has more than a tenth of the rows, by weight, or causes more than
     half of the metric's variance. The ten groups with the most rows are tried, and the ten whose
     rows matter most: for a number by squared errors, for classes by their share of each class.
-    `names`, str (rows,), has the name of each row's group; `word` is what a group is called, such
-    as `customer`.
+    `names`, str (rows,), has the name of each row's group; `word` is what a group is called:
+    the name of its column.
     """
     groups, labels, task = evaluation.groups, evaluation.labels, evaluation.task
     if groups is None or np.ptp(groups) == 0:

@@ -78,14 +78,14 @@ PROPOSED = (
     "rows of one {of} are independent, remove the block history, and name {of} under ignore"
 )
 TIED = (
-    "{:.1%} of the rows have the same time as another row of their customer, so neither is part of "
-    "the other's past. If the numbers in a second column tell which is earlier, name both: order: "
-    "[{}, that column]"
+    "{:.1%} of the rows have the same time as another row of their {}, so neither is part of the "
+    "other's past. If the numbers in a second column tell which is earlier, name both: order: [{}, "
+    "that column]"
 )
 KIND = (
-    "predict: only rows of {}: {} have a label, so a scoring predicts the last such row of each "
-    "customer. If it should predict several rows of a customer, or no row whose label is known, "
-    "mark the rows to predict with 1 in a column, and replace the line by predict: COLUMN"
+    "predict: only rows of {0}: {1} have a label, so a scoring predicts the last such row of each "
+    "{2}. If it should predict several rows of a {2}, or no row whose label is known, mark the "
+    "rows to predict with 1 in a column, and replace the line by predict: COLUMN"
 )
 UNKNOWN = (
     "known_after: the rows do not show how long a label takes. If later rows should use earlier "
@@ -180,7 +180,8 @@ def _with_predicted_rows(
     features = [c for c in table.columns if proposal.choices[c.name].role in FEATURES]
     are_predicted, predict = predicted_kind(features, rows, has_label, ages)
     age = age_of_labels(ages[are_predicted], has_label[are_predicted])
-    asked = [KIND.format(shown(n), first_ten([*map(shown, v)])) for n, v in predict.items()]
+    of = shown(found.block.of)
+    asked = [KIND.format(shown(n), first_ten([*map(shown, v)]), of) for n, v in predict.items()]
     known_after = None if age is None else ceil(age) if unit == 1 else f"{ceil(age)} days"
     return replace(
         proposal,
@@ -324,7 +325,7 @@ def _describe_history(
     unsure = read.unsure if order.kind == "date" else ()
     tied = (np.bincount(timeline.tie)[timeline.tie] > 1).mean()
     if tied >= TOLD:
-        unsure = (*unsure, TIED.format(tied, shown(order.name)))
+        unsure = (*unsure, TIED.format(tied, shown(customer), shown(order.name)))
     choices = {
         customer: Choice("customer", count),
         order.name: Choice("order", apart, unsure, format=read.format),

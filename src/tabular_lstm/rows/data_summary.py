@@ -135,8 +135,8 @@ class DataSummary(FileRows):
     def said_of_histories(self) -> str:
         """Describe the histories: which rows, how many customers, how many rows of a customer."""
         rows = self.valid_rows + self.weightless_rows + self.unlabelled_rows
-        customers = counted(self.customers, "customer")
-        return f"{self.histories}: {customers}, {rows / self.customers:.1f} rows each on average"
+        each = rows / self.customers
+        return f"{self.histories}; {self.customers} in all, {each:.1f} rows each on average"
 
     def counts(self) -> dict[str, Any]:
         """Return the numbers of rows and the hash of the file, as in metrics.json."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.engine import Engine, one_by_one
-from tabular_lstm.errors import DataError, row_list
+from tabular_lstm.errors import DataError, row_list, shown
 from tabular_lstm.judging import comparison, figures
 from tabular_lstm.judging.baselines import CANDIDATE
 from tabular_lstm.judging.comparison import Evaluation, Predictions
@@ -228,9 +228,8 @@ def compare_with_baselines(
     warnings = [doubt[:1].upper() + doubt[1:] for doubt in doubts_of(data_summary)]
     if columns.of is not None and evaluation.side == "test":
         names = test_set.judged_rows[columns.of]
-        word = "customer" if columns.history else "group"
-        if heavy := comparison.heavy_group(evaluation, names, word):
-            warnings.append(heavy[:1].upper() + heavy[1:])
+        if heavy := comparison.heavy_group(evaluation, names, shown(columns.of)):
+            warnings.append(heavy)
             logger.warning("%s", warnings[-1])
     return [*warnings, *comparison.sentences_of(evaluation, options)]
 
