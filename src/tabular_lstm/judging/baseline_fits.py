@@ -302,7 +302,7 @@ def _splits(
         len(strata),
         len(sampled_rows),
     )
-    if groups is not None:  # numbered anew, from 0
+    if groups is not None:  # renumbered from 0
         groups = np.unique(groups[sampled_rows], return_inverse=True)[1]
     folds = _five_folds(strata[sampled_rows], groups, seed)
     return [(sampled_rows[fitted], sampled_rows[held_out]) for fitted, held_out in folds]

@@ -1,4 +1,4 @@
-"""Build a network: an ensemble of LSTMs and its layers, or a network of one's own.
+"""Build a network: an ensemble of LSTMs and its layers, or a custom network.
 
 An `LSTMEnsemble` turns a raw row into a prediction. Its configuration holds the schema, the
 calibration and the decision threshold, and is in the same `.keras` file as its weights.
@@ -29,7 +29,7 @@ from tabular_lstm.rows.schema import Schema
 # feature's vector and u units of an LSTM. A leading "k or 1" is 1 where all members read the same
 # rows.
 
-# Features embedded at once, so that intermediate values fit the caches.
+# Features embedded at once: few enough that intermediate values fit the caches.
 BLOCK = 64
 # Subtracted from a dropped feature's sums, so that the ReLU makes them 0.
 FAR = 1e30

@@ -119,8 +119,8 @@ def blend(
         outputs: Each kind's out-of-fold outputs, (rows, o).
         weights: All members' weights, in the network's order, (k, …) each; the last two are the
             read-out's kernel and bias.
-        row_weights: Likewise of the members that read rows, which are the first kind; `weights` are
-            then those of the second kind. Default: none do.
+        row_weights: The same for the members that read rows, which are the first kind; `weights`
+            are then those of the second kind. Default: no member reads rows.
 
     Returns:
         The places of the kinds whose share is not 0, the mean outputs of their members,
@@ -331,8 +331,8 @@ def _calibrate_ensemble(
     candidate = LSTMEnsemble.from_config(network.get_config() | learned)
     candidate.set_weights(blended)
     best_epochs = np.reshape(trained.best_epochs, (len(kinds), -1))[used_kinds].ravel()
-    # Only relations to numbers are smooth or sharp. Of histories, the kinds do not read or learn
-    # the same, see `Schema.row` and `Offset`.
+    # Only relations to numbers are smooth or sharp. For histories, the kinds read and learn
+    # different things, see `Schema.row` and `Offset`.
     schema, has_numbers = network.schema, len(network.embed.slots.numeric)
     are_alike = has_numbers and not (both or (schema.history and schema.target))
     loss_name = schema.task.traits.loss

@@ -1,8 +1,8 @@
 """Read a `.keras` file of this project without Keras: only JSON and arrays are accepted.
 
 It is a ZIP archive of three members: `config.json`, which names the class and its arguments,
-`metadata.json`, and the weights as HDF5. The file of a network of one's own has one member more,
-see `tabular_lstm.network.own_network`. Keras does not compress the members or the weights, so a
+`metadata.json`, and the weights as HDF5. The file of a custom network has one more member, see
+`tabular_lstm.network.own_network`. Keras does not compress the members or the weights, so a
 file takes at most as much memory as disk space.
 """
 

@@ -1,8 +1,8 @@
 """Take the gradient steps of members, whose weights are one matrix, and compute their outputs.
 
-A graph holds `TOGETHER` members: one graph for all members takes longer to make, and its values do
-not fit the caches. With thousands of slots a graph holds fewer members, for its memory. Each core
-runs a graph of its own.
+A graph holds `TOGETHER` members: a single graph for all members would take longer to build, and its
+values would not fit the caches. With thousands of slots a graph holds fewer members, to save
+memory. Each core runs its own graph.
 """
 
 from collections.abc import Callable, Sequence
@@ -68,7 +68,7 @@ class Members:
             inputs.config | {"options": options.model_copy(update=graph_options).model_dump()}
         )
         self.task_outputs = outputs_of(self.network.schema.task)
-        # What an offset explains, the members do not.
+        # The members do not learn what an offset explains.
         adapts = self.task_outputs.pace.exact and inputs.offset is None
         self.dropout = options.dropout if adapts else 0.0
         if self.dropout:
@@ -164,7 +164,7 @@ class Members:
         """Return each weight's share of the learning rate, float32 (weights of a member,).
 
         AdamW moves the vector of a rare category in a step as far as any other weight, and so
-        learns rare categories by heart. The share of a category with n rows is n / (n + r), where r
+        overfits rare categories. The share of a category with n rows is n / (n + r), where r
         is `RARE`, or `RARE_SHARE` of all rows if these are fewer.
         """
         embed = self.network.embed

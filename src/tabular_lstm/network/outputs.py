@@ -193,7 +193,7 @@ IN_MEAN = np.array([0.185, 0.0, 0.63, 0.0, 0.185])
 NARROWEST = 1e-3
 # Steps of the search for a shift; each step leaves a small part of the gap.
 SHIFTS = 20
-# The most that the factor of a mean is, and its inverse; and the least mean that has one.
+# The largest factor of a mean, and its inverse the smallest; the least mean that has a factor.
 MOST, TINY = 2.0, 1e-300
 # How many strata the folds of a number have.
 STRATA = 16
@@ -220,7 +220,7 @@ def outputs_of(task: Task) -> "Outputs":
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast the members of a task learn, and when they stop; losses in those of a constant."""
+    """How fast a task's members learn and when they stop; losses are shares of a constant's."""
 
     speed: int = 1  # factor of the learning rate, for fewer epochs
     waits: float = 0.5  # least wait before a stop, as a share of the epochs until the last progress
@@ -330,7 +330,7 @@ class Outputs:
     ) -> tuple[Calibration, float]:
         """Learn the calibration from out-of-fold outputs; return it and their calibrated loss.
 
-        `temperature`: the best one, if it is known already. Default: it is searched.
+        `temperature`: the best one, if it is known already. Default: search for it.
         """
         if temperature is None:
             temperature = self.fit_temperature(targets, outputs, weights)

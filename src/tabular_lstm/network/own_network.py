@@ -1,8 +1,8 @@
-"""A network of one's own, which conf names: built by a function, saved whole, computed by Keras.
+"""A custom network, named in conf: built by a function, saved whole, run by Keras.
 
 Its `.keras` file is Keras' own with one member more, `Settings`. So scoring and rollback import
-nothing of the user's, and a function that changes changes no champion. Keras and TensorFlow are
-imported only where such a network is built or computes.
+no user code, and changing the function does not change a champion. Keras and TensorFlow are
+imported only where such a network is built or run.
 """
 
 import importlib
@@ -29,7 +29,7 @@ from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 SETTINGS = "tabular_lstm.json"  # the member of the file
-# Rows that Keras computes at once.
+# Rows that Keras predicts at once.
 BLOCK = 4096
 # Classes of Keras that run code from a file or from the configuration, and functions by their name.
 RUN_CODE = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "function"}

@@ -1,4 +1,4 @@
-"""Train a network of one's own: one model without each fold; their mean is the candidate.
+"""Train a custom network: one model without each fold; their mean is the candidate.
 
 The loss on its fold stops a model and decides which epoch's weights it keeps. The calibration comes
 from the outputs on the folds.

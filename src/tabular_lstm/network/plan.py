@@ -27,7 +27,7 @@ LONG_ROWS = 20_000
 LONG_MEMBERS = 4
 # Steps of the optimizer after which the losses of two kinds tell which one is better.
 TRIAL_STEPS = 1500
-# With more rows than this, an epoch and the folds use only as many rows as with this number.
+# With more rows than this, an epoch and the folds use as many rows as if there were this many.
 MANY_ROWS = 2_000_000
 
 
@@ -252,11 +252,11 @@ def batch_size(rows: int) -> int:
 
 
 def epochs(rows: int, features: int, speed: int = 1) -> int:
-    """Choose the maximal number of epochs: fewer for many rows or many features.
+    """Choose the maximum number of epochs: fewer for many rows or many features.
 
-    From 200 features on, twice the features have half the epochs, down to 8, so that training does
-    not take longer. At twice the speed, few rows have half the epochs. A long table has fewer
-    members, and in their place twice the epochs.
+    From 200 features on, doubling the features halves the epochs, down to 8, so that training does
+    not take longer. At twice the speed, small tables get half the epochs. A long table has fewer
+    members and, to make up for it, twice the epochs.
 
     Examples:
         >>> [epochs(rows, 8) for rows in (768, 5000, 20_000, 40_000, 100_000, 1_000_000)]

@@ -40,7 +40,7 @@ class Reasons:
 def reason_names(schema: Schema) -> list[str]:
     """Name the possible reasons: the columns; for histories, each row's columns, and the past.
 
-    The past are the past features that the network reads.
+    "The past" are the past features that the network reads.
     """
     if schema.history is None:
         return schema.columns
@@ -90,7 +90,7 @@ def reasons_of(
         many: Whether these rows belong to many rows, see `score`.
 
     Raises:
-        DataError: The network is one's own, which may not know what "missing" is.
+        DataError: The network is a custom one, which may not know what "missing" is.
     """
     if isinstance(scorer, OwnNetwork):
         raise DataError(
@@ -110,7 +110,7 @@ def reasons_of(
                 moved = _effects_in_histories(scorer, block, predicted[rows], bar)
             else:
                 moved = _effects(scorer, block, predicted[rows], many, bar).T
-            # Of equal effects, the first feature in the schema comes first.
+            # If effects are equal, the first feature in the schema comes first.
             order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :count]
             effects[rows] = np.take_along_axis(moved, order, 1)
             places[rows] = np.where(effects[rows] == 0, -1, order)

@@ -54,7 +54,7 @@ def score(
     processor. Where the kernel computes, a row has the same bits in any call.
 
     Args:
-        scorer: The ensemble; or a network of one's own, which Keras computes in float32.
+        scorer: The ensemble; or a custom network, which Keras runs in float32.
         sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories,
             which NumPy alone computes.
         many: Whether these rows belong to many rows, for which the kernel is used if there is one;
@@ -134,10 +134,10 @@ def score_changed(
     """Score the rows again and again, each time with one slot changed.
 
     A change takes the same time for many slots as for few: the other slots are computed once. A
-    network of one's own computes all anew.
+    custom network computes everything again for each change.
 
     Args:
-        scorer: The ensemble, or a network of one's own.
+        scorer: The ensemble, or a custom network.
         sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories.
         changes: The slot and its values, (repeats, rows), of each change. The iterator is read to
             its end at once. For histories, the values belong to the rows of their table.

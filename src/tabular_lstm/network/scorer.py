@@ -28,8 +28,8 @@ BLOCK_VALUES = 2**15
 class Slots:
     """Where the numbers and the categories lie among the slots, and how each is read.
 
-    A slot is a feature's place in a sequence of shape (steps, features_per_step), laid flat. Of S
-    slots N hold a number and C a category; the others are padding.
+    A slot is a feature's place in a sequence of shape (steps, features_per_step), laid flat. N
+    of the S slots hold a number and C a category; the others are padding.
     """
 
     steps: int
@@ -43,7 +43,7 @@ class Slots:
     places: np.ndarray  # each slot's place in [numeric, categorical, a zero for padding], (S,)
     scores: bool  # whether the embedding reads the scores too
     scored: np.ndarray  # the slots of numbers that have normal scores too, (M,)
-    # Of each such number, ascending values and their scores, float32 (2, M, K); between two values
+    # For each such number, ascending values and their scores, float32 (2, M, K); between two values
     # the score is linear, and the last value is repeated.
     knots: np.ndarray
 

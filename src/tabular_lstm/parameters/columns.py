@@ -69,8 +69,8 @@ class History(Parameters):
 
     Attributes:
         of: Column that identifies the customer, such as a person, a patient or a machine.
-        order: Column with the time of the row: dates, or numbers that increase with time. Of rows
-            with the same time, none is earlier than another. Or a list of this column and `then`.
+        order: Column with the time of the row: dates, or numbers that increase with time. No
+            row is earlier than another with the same time. Or a list of this column and `then`.
         steps: Maximum number of rows in a sequence, including the row itself: 1 to 200. Default:
             20.
         known_after: Time from a row until its label is known: a number in the unit of `order` (days

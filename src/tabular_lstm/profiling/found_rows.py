@@ -2,7 +2,7 @@
 
 Histories are the rows of one customer over time. A customer has several rows, at most a quarter of
 them at a time that it has already. That may be chance. So histories are proposed only in two cases:
-a customer's rows are consecutive and in order, and time starts anew with the next customer; or the
+a customer's rows are consecutive and in order, and time starts over with the next customer; or the
 column is named like a person or a thing, and its times are dates, or its rows are in order, or more
 times would be equal by chance. Otherwise the page asks, also where a column has many codes. It asks
 too about rows that belong together because their labels mostly agree, and about possible leaks, as
@@ -197,8 +197,8 @@ def predicted_kind(
 ) -> tuple[np.ndarray, dict[str, list[Value]]]:
     """Find values of a column that all labelled rows have, and many old unlabelled rows lack.
 
-    Of several columns, one that has such rows without a label is taken first, then the one with the
-    fewest such rows.
+    If there are several such columns, one that has such rows without a label is preferred, then the
+    one with the fewest such rows.
 
     Args:
         columns: The columns that may tell the kinds of rows apart.

@@ -194,9 +194,9 @@ def _vote(first: str, column: Sequence[str]) -> int:
 def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layout:
     """Add the number format that reads the most columns as numbers, unless it is the default.
 
-    Of formats that read as many columns, the one that reads more cells is better: 1,264.32 among
-    numbers below 1000. Of those that read as many cells, the simplest is taken, and the page asks
-    about another one if it reads other numbers: 1.155 may be 1155.
+    Among formats that read equally many columns, the one that reads more cells is better: 1,264.32
+    among numbers below 1000. If several read equally many cells, the simplest is taken, and the
+    page asks about another one if it reads different numbers: 1.155 may be 1155.
     """
     samples = [cells.first(VOTING_CELLS).without_unit()[0] for cells in columns]
     read = {form: [_numbers_read(cells, form) for cells in samples] for form in FORMATS}

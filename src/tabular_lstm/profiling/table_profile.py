@@ -278,7 +278,7 @@ class CellCounter:
     def cells(self) -> DistinctCells:
         """Trim all texts, add up those that are then equal, and split off the missing ones.
 
-        Of " a", "a" and "NA", each counted once, that is "a" twice and one missing cell.
+        For " a", "a" and "NA", each counted once, the result is "a" twice and one missing cell.
         """
         self._merge()
         texts, counts = self._texts[0], self._counts[0]

@@ -44,7 +44,7 @@ class Total:
 
 
 def sha256_of(*frames: pd.DataFrame, besides: int) -> str:
-    """Hash a number, and the rows of frames in any order; a row in another frame counts anew."""
+    """Hash a number, and the rows of frames in any order; a row in another frame counts again."""
     totals = [Total() for _ in frames]
     for frame, total in zip(frames, totals, strict=True):
         for part in row_slices(len(frame)):  # so that no copy of all rows is made

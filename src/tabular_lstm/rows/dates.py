@@ -295,7 +295,7 @@ def time_texts(times: pd.Series) -> pd.Series:
 def newest(times: pd.Series, share: float) -> Moment | None:
     """Choose a boundary so that the share of rows at this time or later is nearest to `share`.
 
-    Of two times that are equally near, the later one is chosen; None if all rows have one time.
+    If two times are equally near, the later one is chosen; None if all rows have the same time.
     """
     distinct_times, counts = np.unique(times.to_numpy(), return_counts=True)
     if len(distinct_times) < 2:

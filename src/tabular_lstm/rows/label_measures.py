@@ -319,10 +319,10 @@ def _told(positives: np.ndarray, negatives: np.ndarray) -> float:
 def _settled(positives: np.ndarray, negatives: np.ndarray, lacked: np.ndarray | slice) -> float:
     """Return the largest share of a class that one value settles: these rows have it, or lack it.
 
-    Rows of the other class, and one more, count `FALSELY` times. Of two classes the commonest does
-    not count, see `NOT_COMMON`: that nobody with a long contract leaves does not tell who leaves.
-    Only the values `lacked` settle by not being there: a category, or the missing value of a
-    number, but no 0 days of delay.
+    Rows of the other class, and one more, count `FALSELY` times. If there are two classes, the
+    commoner one does not count, see `NOT_COMMON`: that nobody with a long contract leaves does not
+    tell who leaves. Only the values `lacked` settle by not being there: a category, or the missing
+    value of a number, but no 0 days of delay.
     """
     counts = np.array([[positives.sum()], [negatives.sum()]])
     have = np.array([positives, negatives]) / counts  # (2, values)

@@ -382,8 +382,8 @@ def folder_of(catalog: Any) -> Path:
 def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Conditions:
     """Collect what predictions depend on: parameters and the catalog's entry `rows_to_score`.
 
-    The path of the rows does not count, because their bytes do. Of another package's dataset, only
-    the type counts, because its arguments may hold a password. The source of a project's own
+    The path of the rows does not count, because their bytes do. For another package's dataset,
+    only the type counts, because its arguments may hold a password. The source of a project's own
     package counts as a parameter.
     """
     blocks: dict[str, Any] = {

@@ -195,7 +195,7 @@ def tags_of(decision: Decision) -> dict[str, str]:
     judgement = decision.judgement
     return {
         **decision.model_dump(include=names, exclude_none=True),
-        # Of the candidate, also if it was rejected; after a rollback, of what serves.
+        # That of the candidate, even if it was rejected; after a rollback, that of what serves.
         "sha256": (judgement.candidate_sha256 if judgement else decision.sha256) or "",
         "mlflow.note.content": decision.reason,
     }

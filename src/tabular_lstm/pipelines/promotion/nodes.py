@@ -82,7 +82,7 @@ def read_back(
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
     columns = task.to_file(predictions)
     golden = np.argsort(columns[:, 0], kind="stable")[places]
-    # The rows are reshaped anew, by the schema in the file.
+    # The rows are reshaped again, by the schema in the file.
     sequences = candidate_artifact.sequences(test_set)
     file_columns = task.to_file(candidate_artifact.score(sequences[golden]))
     check = gate.check_artifact(columns[golden], file_columns, task, evaluation.unit(CANDIDATE))

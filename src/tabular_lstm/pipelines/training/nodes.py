@@ -16,7 +16,7 @@ def build_network(train_set: Examples, network: NetworkOptions, training: Traini
     """Build the untrained network, see `tabular_lstm.network.build.build`.
 
     Raises:
-        DataError: The blocks do not fit the task, or a network of one's own cannot be used, see
+        DataError: The blocks do not fit the task, or a custom network cannot be used, see
             `tabular_lstm.network.own_network.OwnNetwork.built`.
     """
     schema = train_set.schema
