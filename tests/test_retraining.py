@@ -342,7 +342,7 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
     last = rejected.stdout.splitlines()[-1]
     assert "INFO    Rejected run 20" in last
     assert "384 valid rows, 0.50 times the champion's 768 (expected promotion.row_ratio" in last
-    assert f"Run {house.log()[0]['run_id']} is still champion. Report: " in last
+    assert f"Run {house.log()[0]['run_id']} is still the champion. Report: " in last
     assert Path(last.rpartition("Report: ")[2]).read_text().startswith("<!doctype html>")
 
     nowhere = house.project.command("run", "--pipelines", "rollback")

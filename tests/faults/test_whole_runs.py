@@ -125,8 +125,8 @@ def test_1500_columns_of_300_rows_run_to_a_verdict_and_the_worth_of_each(project
     ("task", "weight", "reason"),
     [
         (TWO_CLASSES, np.nan, "the candidate gives no probability for {0} of {0} test rows"),
-        (TWO_CLASSES, 0, "the candidate is not shown to be better than the majority class"),
-        (CLASSES, 0, "the candidate is not shown to be better than the majority class"),
+        (TWO_CLASSES, 0, "the candidate was not shown to be better than the majority class"),
+        (CLASSES, 0, "the candidate was not shown to be better than the majority class"),
         (NUMBER, np.nan, "the candidate gives no prediction for {0} of {0} test rows"),
     ],
 )

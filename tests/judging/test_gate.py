@@ -118,9 +118,9 @@ def test_a_candidate_below_the_floor_does_not_pass_and_one_above_does(
     assert (checked.passed, checked.rows_without_probability) == (True, 0)
     assert (checked.majority_class, checked.logistic_regression) == (BETTER, EQUAL)
     assert checked.sentence == (
-        "better than the majority class (log loss -0.1000, at worst -0.0500, ROC AUC +0.3000, at "
-        "worst +0.2000) and not clearly worse than logistic regression (log loss +0.0000, at best "
-        "-0.0100, ROC AUC +0.0000, at best +0.0100)"
+        "better than the majority class (log loss -0.1000, at worst -0.0500, and ROC AUC +0.3000, "
+        "at worst +0.2000) and not clearly worse than logistic regression (log loss +0.0000, at "
+        "best -0.0100, and ROC AUC +0.0000, at best +0.0100)"
     )
     # Worse than logistic regression, but not clearly.
     assert check_floor(BETTER, differ((0.05, 0.2, -0.001), (-0.05, -0.2, 0.001))).passed
@@ -150,7 +150,7 @@ def test_a_clear_loss_to_the_linear_baseline_that_does_not_matter_rejects_nothin
     assert promoted
     assert (
         " and worse than logistic regression by no more than the tolerance (log loss 0.02, ROC AUC "
-        f"0.02): log loss +{beside.difference:.4f}, at best +{beside.at_best:.4f}, ROC AUC -"
+        f"0.02): log loss +{beside.difference:.4f}, at best +{beside.at_best:.4f}, and ROC AUC -"
     ) in reason
     narrow = PROMOTION.model_copy(update={"tolerance": {"log_loss": 0.001, "roc_auc": 0.02}})
     rejected = gate.check_floor(judged, narrow)
@@ -195,7 +195,7 @@ def test_the_floor_of_each_task_is_its_simplest_and_its_linear_baseline() -> Non
         assert [*checked.model_dump()][-2:] == last
     for errors, sentence in (
         ((0.9, 0.5), "the candidate is clearly worse than linear regression, and by more than"),
-        ((9.0, 9.0), "the candidate is not shown to be better than the mean: RMSE +"),
+        ((9.0, 9.0), "the candidate was not shown to be better than the mean: RMSE +"),
     ):
         judged = of_number(candidate=errors[0], linear_regression=errors[1])
         assert sentence in gate.check_floor(judged, PROMOTION).sentence

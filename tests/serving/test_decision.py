@@ -63,7 +63,7 @@ def test_the_last_words_of_a_run_say_who_serves_and_where_the_report_is() -> Non
         said = rf"Promoted run {run('z')}: {area}, log loss {number}{beside}\. Report: r"
         assert re.fullmatch(said, decision(True, log).closing_line("r"))
     rejected = f"Rejected run {run('z')}: as expected, or not. "
-    stays = f"Run {run('d')} is still champion. Report: r"
+    stays = f"Run {run('d')} is still the champion. Report: r"
     assert decision(False, LOG).closing_line("r") == rejected + stays
     assert decision(False).closing_line("r") == f"{rejected}There is still no champion. Report: r"
 

@@ -226,7 +226,7 @@ def check_floor(evaluation: Evaluation, promotion: PromotionOptions) -> FloorChe
         )
     if not all(METRICS[m].worse * d.at_worst < 0 for m, d in better.items()):
         faults.append(
-            f"the candidate is not shown to be better than the {MODELS[simplest].words}: "
+            f"the candidate was not shown to be better than the {MODELS[simplest].words}: "
             f"{_numbers(better)}"
         )
     if losses:
@@ -381,7 +381,7 @@ def _allowed(tolerance: Tolerance, differences: Comparison, unit: float) -> str:
 
 
 def _numbers(differences: Comparison, bound: str = "at_worst") -> str:
-    return ", ".join(
+    return ", and ".join(
         f"{METRICS[metric].words} {metric_text(metric, numbers.difference, '+.4f')}, "
         f"{bound.replace('_', ' ')} {metric_text(metric, getattr(numbers, bound), '+.4f')}"
         for metric, numbers in differences.items()

@@ -362,7 +362,7 @@ def parameters_text(proposal: Proposal) -> str:
     columns, choices = proposal.columns(), proposal.choices
     for block, values, comment in (
         ("dates", columns.dates, ""),
-        ("missing", columns.missing, ' # values that mean "not measured"; comments describe the others'),
+        ("missing", columns.missing, ' # values that mean "not measured"; beside them, the others'),
         ("units", columns.units, " # beside numbers; a cell may lack it"),
     ):
         lines += [f"  {block}:{comment}"] if values else []

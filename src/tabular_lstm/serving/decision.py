@@ -189,7 +189,9 @@ class Decision(Outcome):
             report: Path of the report.
         """
         champion = self.serves_now
-        stays = f"Run {champion} is still champion" if champion else "There is still no champion"
+        stays = (
+            f"Run {champion} is still the champion" if champion else "There is still no champion"
+        )
         sentences = {
             "promoted": f"Promoted run {self.run_id}: {self.judgement and self.judgement.said}.",
             "rejected": f"Rejected run {self.run_id}: {self.reason}. {stays}.",
