@@ -1,4 +1,4 @@
-"""Replay sixty nights of a growing table, and leave a site to read them on.
+"""Replay sixty nightly runs on a growing table, and write a site that shows them.
 
     python benchmarks/nights.py [--few] [--folder FOLDER]
 
@@ -8,7 +8,7 @@ two nights later, and a retraining learns from all labelled rows. Meanwhile a un
 appears, a column goes, labels stay away or are the wrong way round, a run is killed, and a person
 rolls back. Every run is `kedro run` in a project of its own.
 
-It fails if a night does not end as its cause asks for. The site, by default `nights/`, has a page
+It fails if a night does not end as its cause requires. The site, by default `nights/`, has a page
 with all nights, and each night's log, report, monitoring page and overview; and Kedro-Viz's page
 (`python -m http.server --directory nights`). `--few`: eleven nights, with each cause once, and
 without Kedro-Viz.
@@ -107,18 +107,18 @@ def without_insulin(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns="insulin")
 
 
-WEEKDAY = Cause("Eight patients arrive, and the labels of earlier ones.")
+WEEKDAY = Cause("Eight new patients arrive, and labels of earlier patients.")
 TUESDAY = Cause(
-    "Eight patients arrive; two mornings ago was a Sunday, so no label comes.", labels=False
+    "Eight new patients arrive, but no labels: two mornings ago was a Sunday.", labels=False
 )
 WEEKEND = Cause(
-    "Weekend: nobody arrives, and no label comes.",
+    "Weekend: no new patients and no new labels.",
     {SCORING: Asked(DONE, UNCHANGED)},
     arrive=False,
     labels=False,
 )
 SWAPPED = Cause(
-    "The file of the laboratory has 0 and 1 the wrong way round.",
+    "The laboratory's file has 0 and 1 swapped.",
     {RETRAINING: Asked(UNTRUSTED, "Rejected"), MONITORING: Asked(ALARM, "log loss")},
     change_table=swapped,
 )
@@ -128,24 +128,24 @@ UNIT = Cause(
     change_rows=in_mmol,
 )
 LEAK = Cause(
-    "The table has a new column that is filled when diabetes is found.",
+    "The table has a new column that is filled in once diabetes is diagnosed.",
     {RETRAINING: Asked(UNTRUSTED, "insulin_prescribed")},
     change_table=with_leak,
 )
 GONE = Cause(
-    "The source no longer writes the column insulin.",
+    "The source no longer delivers the column insulin.",
     {RETRAINING: Asked(FAILED, "'insulin'"), SCORING: Asked(FAILED, "'insulin'")},
     change_rows=without_insulin,
     change_table=without_insulin,
 )
 NO_LABELS = Cause("The laboratory sends no labels this week.", labels=False)
 KILLED = Cause(
-    "The machine kills the retraining while it trains.",
+    "The system kills the retraining run during training.",
     {RETRAINING: Asked(-9, "")},
     kill=True,
 )
 BACK = Cause(
-    "Weekend: a person rolls back to the champion before. What was rejected is judged against it.",
+    "Weekend: someone rolls back to the previous champion. Candidates now have to match that one.",
     {RETRAINING: Asked(DONE, f"{UNCHANGED}.*rolled back|{JUDGED}")},
     arrive=False,
     labels=False,
@@ -338,8 +338,9 @@ INDEX = """<!doctype html>
 <h1>{{ nights | length }} nights:
 {{ "%d did not end as they should" % wrong | length if wrong else "each ended as it should" }}</h1>
 <p>A table of patients grows. Each night a model is retrained, new rows are scored, and the model is
-monitored. The names of the runs lead to their logs. With eight more labels, a candidate may be a
-little better or worse than the champion: the gate promotes or rejects it, and either is right.</p>
+monitored. The names of the runs link to their logs. With eight more labels, a candidate may be
+slightly better or worse than the champion: the gate promotes or rejects it, and both outcomes are
+right.</p>
 {% if viz %}<p><a href="viz/index.html">The pipelines in Kedro-Viz</a> need a server:
 <code>python -m http.server --directory {{ folder }}</code></p>{% endif %}
 </section>
