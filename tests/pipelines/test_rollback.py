@@ -104,14 +104,14 @@ def test_the_report_says_who_serves_after_a_rollback(artifacts: Artifacts) -> No
     page = page_of_rollback(chosen(artifacts, None), PROVENANCE)
     for words in (
         "<h1>✓ Rolled back</h1>",
-        f'The model of run <span class="id">{run("a")}</span> now serves again.',
-        f'The model of run <span class="id">{run("b")}</span>, which served until now, no longer',
+        f'The model from run <span class="id">{run("a")}</span> now serves again.',
+        f'The model from run <span class="id">{run("b")}</span>, which served until now, no longer',
         f"--pipelines rollback --params rollback.run_id={run('b')}",
         f"data/08_reporting/report.html/{run('a')}/report.html",
         "default-src 'none'",
     ):
         assert words in page
-    assert "now serves." not in page
+    assert "is now serving." not in page
 
 
 def test_the_latest_report_is_that_of_the_rollback(served: Project) -> None:
@@ -119,6 +119,6 @@ def test_the_latest_report_is_that_of_the_rollback(served: Project) -> None:
     succeeds(here(*ROLLBACK, "--params", f"rollback.run_id={champion}"))
     page = (served.path / "data/08_reporting/latest.html").read_text()
     report = f"data/08_reporting/report.html/{champion}/report.html"
-    assert f'The model of run <span class="id">{champion}</span> continues to serve.' in page
+    assert f'The model from run <span class="id">{champion}</span> continues to serve.' in page
     assert report in page
     assert (served.path / report).exists()

@@ -146,7 +146,8 @@ def test_the_verdict_comes_first_and_all_else_in_its_order(runs: list[Run]) -> N
         for shown, heading in zip(sections, expected, strict=True):
             assert shown.startswith(heading)
     first = text(runs[0])
-    assert f"The new model, of run {runs[0].run_id}, now serves. It is the first model" in first
+    begin = f"The new model, from run {runs[0].run_id}, is now serving. It is the first model"
+    assert begin in first
     # Each feature has its missing cells, its range and a histogram.
     rows = pd.read_csv(ROOT / "data/01_raw/diabetes.csv")
     features = section(first, "The features")
@@ -206,7 +207,7 @@ def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
 def test_a_rejection_says_what_keeps_serving_and_what_changed(runs: list[Run]) -> None:
     _, second, rejected = runs
     judgement, shown = rejected.judgement, text(rejected)
-    assert f"The model of run {second.run_id} keeps serving." in shown
+    assert f"The model from run {second.run_id} keeps serving." in shown
     assert "2 checks failed; the first one gave the reason" in shown
     for champion in judgement["champions"]:
         why = f"{champion['run_id']}: {champion['not_compared']}."
@@ -286,7 +287,7 @@ def test_the_page_of_a_number_speaks_in_its_unit(served: Project) -> None:
         ("artifact", {}, "saved file does not give the results"),
         ("champion", {}, "test rows are too few to rule that out"),
         ("champion", {"seen_worse": True}, "does worse than one that"),
-        ("champion", {"compared": {}}, "could not be compared with the one that serves"),
+        ("champion", {"compared": {}}, "could not be compared with the serving one"),
     ],
 )
 def test_each_reason_to_reject_has_its_words(
