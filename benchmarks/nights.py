@@ -118,7 +118,7 @@ WEEKEND = Cause(
     labels=False,
 )
 SWAPPED = Cause(
-    "The laboratory's file has 0 and 1 swapped.",
+    "The file from the laboratory has 0 and 1 swapped.",
     {RETRAINING: Asked(UNTRUSTED, "Rejected"), MONITORING: Asked(ALARM, "log loss")},
     change_table=swapped,
 )
